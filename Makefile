@@ -1,0 +1,64 @@
+# make demo: set up, simulate a survey, find its bodies, say where the report is.
+# make test: set up everything the tests need, then lint and run them all.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := requirements/constraints.txt
+OUTPUT ?= demo-output
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit kernels docs bench format constraints clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+
+$(VENV)/.base: pyproject.toml $(CONSTRAINTS)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
+	touch $@
+
+demo: $(VENV)/.base  ## simulate a survey, run the main job on it, compare found with true
+	$(BIN)/quetzal demo --output $(OUTPUT)
+
+test: lint unit kernels docs  ## everything but the marked GPU, Docker, benchmark and soak tests
+
+lint: $(VENV)/.dev  ## format, ruff, import contracts, docstrings, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/interrogate --quiet src
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev  ## the tests, with coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+
+kernels: $(VENV)/.dev  ## the kernels again with the JIT off, so that coverage sees inside them
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m kernels
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+docs: $(VENV)/.dev  ## the documentation, warnings as errors
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+bench: $(VENV)/.bench  ## race the peers side by side and print the ratios
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/.dev  ## format and fix what can be fixed
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+constraints: $(VENV)/.dev $(VENV)/.bench  ## write down what is installed as what is tested
+	$(BIN)/pip list --format=freeze --exclude quetzalcore --exclude pip --exclude setuptools > $(CONSTRAINTS)
+
+clean:  ## remove what these commands made
+	rm -rf $(VENV) build dist demo-output .mypy_cache .ruff_cache .pytest_cache docs/_build

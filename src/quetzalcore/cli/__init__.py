@@ -1,0 +1,3 @@
+"""The command line: reads the environment and wires everything together."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Maps and the report, from value objects."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""One frozen settings object."""
+
+from __future__ import annotations

@@ -1,0 +1,59 @@
+"""The one device API that numerical code is written against, whatever is underneath."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Device", "Usage"]
+
+Array = NDArray[Any]
+DeviceArray = Any  # NumPy on the CPU, CuPy on CUDA: only the device knows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a device has done since it was opened."""
+
+    busy_s: float
+    transforms: int
+    pairs: int
+
+
+class Device(Protocol):
+    """Arrays, transforms and all-pairs sums on one device; arrays stay there until ``to_host``."""
+
+    @property
+    def name(self) -> str:
+        """Name the device as a person would, for provenance."""
+        ...
+
+    def array(self, values: Array) -> DeviceArray:
+        """Copy a host array to the device (a view where device memory is host memory)."""
+        ...
+
+    def to_host(self, values: DeviceArray) -> Array:
+        """Copy a device array to the host."""
+        ...
+
+    def rfft2(self, values: DeviceArray) -> DeviceArray:
+        """Transform real (..., n, m) to complex (..., n, m // 2 + 1); float32 stays single."""
+        ...
+
+    def irfft2(self, spectrum: DeviceArray, shape: tuple[int, int]) -> DeviceArray:
+        """Invert :meth:`rfft2` to real (..., *shape)."""
+        ...
+
+    def usage(self) -> Usage:
+        """Report what this device has done since it was opened."""
+        ...
+
+
+def as_real(values: Array) -> Array:
+    """Return a contiguous float32 or float64 array; everything else becomes float64."""
+    if values.dtype == np.float32:
+        return np.ascontiguousarray(values)
+    return np.ascontiguousarray(values, dtype=np.float64)
