@@ -1,0 +1,90 @@
+"""The ``quetzal`` command: its sub-commands, its exit codes, and its one-sentence errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import quetzalcore
+from quetzalcore.cli import cost, demo, igrf, survey
+from quetzalcore.cli.console import note, warn
+from quetzalcore.errors import BadParameter, QuetzalError, Where
+from quetzalcore.settings import Settings, load_settings
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="quetzal",
+    help="From a raw magnetic survey to corrected grids, depths and ranked drill targets.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Add --debug anywhere to see a traceback. Example: quetzal survey run survey.csv -o out",
+)
+app.add_typer(survey.app, name="survey")
+app.command("cost")(cost.cost)
+app.command("igrf")(igrf.igrf)
+app.command("demo")(demo.demo)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 -- Typer's callback protocol
+    if value:
+        print(quetzalcore.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Read the settings once, for every sub-command."""
+    del version  # handled by its callback
+    if context.resilient_parsing:
+        return
+    context.obj = _settings()
+
+
+def _settings() -> Settings:
+    path = Path("quetzal.toml")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadParameter(
+            f"it is not TOML ({error})", hint="mend or remove it", where=Where(file=str(path))
+        ) from None
+    settings, warnings = load_settings(values, os.environ)
+    for warning in warnings:
+        warn(warning)
+    return settings
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 ok, 1 failed, 2 wrong usage, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app([argument for argument in given if argument != "--debug"])
+    except QuetzalError as error:
+        if debug:
+            raise
+        note(f"Error: {error}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        note("Stopped. Nothing was written.")
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        note(f"Error: {kind}: {error}. This is a defect: run again with --debug and report it.")
+        sys.exit(1)

@@ -1,0 +1,112 @@
+"""From options, ``survey.toml`` and an earlier ``result.json`` to one ``SurveyConfig``."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from quetzalcore.errors import BadParameter, Where
+from quetzalcore.settings import validated
+from quetzalcore.workloads.mag_survey.config import STAGES, SurveyConfig
+
+__all__ = ["EarlierRun", "build_config", "parse_pairs", "read_earlier", "read_toml"]
+
+
+class EarlierRun:
+    """What ``--from result.json`` repeats: the parameters, and the inputs with their digests."""
+
+    def __init__(self, path: Path) -> None:
+        where = Where(file=str(path))
+        try:
+            provenance = json.loads(path.read_text(encoding="utf-8"))["provenance"]
+            self.params: dict[str, Any] = dict(provenance["params"])
+            self.digests = {str(item["role"]): str(item["sha256"]) for item in provenance["inputs"]}
+            self.paths = {str(item["role"]): Path(item["path"]) for item in provenance["inputs"]}
+        except OSError as error:
+            raise BadParameter(
+                f"it cannot be read ({error.strerror})", hint="give an existing file", where=where
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise BadParameter(
+                "it is not the result.json of a survey run",
+                hint="give the file that 'quetzal survey run' wrote",
+                where=where,
+            ) from None
+
+
+def read_earlier(path: Path | None) -> EarlierRun | None:
+    """Open an earlier run's ``result.json``, if one is named."""
+    return None if path is None else EarlierRun(path)
+
+
+def read_toml(path: Path | None) -> dict[str, Any]:
+    """Read ``survey.toml``, if one is named.
+
+    Raises
+    ------
+    BadParameter
+        If the file is missing or is not TOML.
+    """
+    if path is None:
+        return {}
+    where = Where(file=str(path))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadParameter(
+            f"it cannot be read ({error.strerror})", hint="give an existing file", where=where
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadParameter(f"it is not TOML ({error})", hint="mend it", where=where) from None
+
+
+def parse_pairs(pairs: Sequence[str], *, option: str) -> dict[str, str]:
+    """Split ``role=name`` options.
+
+    Raises
+    ------
+    BadParameter
+        If one has no ``=``.
+    """
+    split = [pair.partition("=") for pair in pairs]
+    for pair, (key, sign, value) in zip(pairs, split, strict=True):
+        if not (sign and key and value):
+            raise BadParameter(
+                f"{option} {pair!r} is not role=name", hint=f"write {option} tmi=MAG"
+            )
+    return {key: value for key, _, value in split}
+
+
+def build_config(
+    *, earlier: Mapping[str, Any], file: Mapping[str, Any], options: Mapping[str, Any]
+) -> SurveyConfig:
+    """Merge the three, the later over the earlier; options that were not given are None.
+
+    Raises
+    ------
+    BadParameter
+        Naming the key that is unknown or out of range.
+    """
+    merged: dict[str, Any] = {}
+    for layer in (earlier, file, options):
+        merged = _merge(merged, layer)
+    unknown = [name for name in merged.get("skip", ()) if name not in STAGES]
+    if unknown:
+        raise BadParameter(
+            f"there is no stage {unknown[0]!r} to skip", hint=f"choose from {', '.join(STAGES)}"
+        )
+    return validated(SurveyConfig, merged, source="the options or survey.toml")
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        if value is None or value in ((), {}):
+            continue
+        below = merged.get(key)
+        nested = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _merge(below, value) if nested else value
+    return merged
