@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Log", "Outcome", "StageRecord"]
+__all__ = ["Outcome", "StageLog", "StageRecord"]
 
 
 class Outcome(StrEnum):
@@ -32,7 +32,7 @@ class StageRecord:
     duration_s: float = 0.0
 
 
-class Log:
+class StageLog:
     """Collects records and warnings while a job runs, and measures how long each stage took."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -49,7 +49,7 @@ class Log:
         self._warnings.extend(w for w in record.warnings if w not in self._warnings)
         self._last = now
 
-    def warn(self, *warnings: str) -> None:
+    def caution(self, *warnings: str) -> None:
         """Keep warnings that belong to no single stage."""
         self._warnings.extend(w for w in warnings if w not in self._warnings)
 

@@ -125,8 +125,10 @@ def to_json(value: Any) -> Any:  # noqa: ANN401 -- any tree of value objects
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, str | bool | int | None):
-        return value.value if isinstance(value, Enum) else value
+        return value
     return _leaf(value)
 
 

@@ -1,0 +1,23 @@
+"""What every test may use: where the real surveys are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Give the folder of real surveys, or skip."""
+    if not _DATA.is_dir():
+        pytest.skip(f"the real surveys are not at {_DATA}")
+    return _DATA
+
+
+@pytest.fixture(scope="session")
+def osborne_file(shared_data: Path) -> Path:
+    """Give the Osborne survey's file."""
+    return shared_data / "osborne" / "osborne-magnetic.csv.xz"
