@@ -1,0 +1,100 @@
+"""The house style of every figure: type, colours, page, and how a figure becomes a picture."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import get_data_path
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = [
+    "ACCENT",
+    "DPI",
+    "FAINT",
+    "FONT",
+    "INK",
+    "MUTED",
+    "SERIES",
+    "Picture",
+    "label",
+    "new_figure",
+    "picture_of",
+    "printable",
+]
+
+DPI = 160
+FONT = "DejaVu Sans"
+INK = "#1c2526"
+MUTED = "#5a6668"
+FAINT = "#d5dadb"
+ACCENT = "#0b6e6e"
+SERIES = ("#0b6e6e", "#c4572f", "#3b4b9b", "#b8860b", "#7b3f76")
+_WEBP_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """A finished figure: (height, width, 3) uint8 sRGB pixels."""
+
+    pixels: NDArray[np.uint8]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def write_png(self, path: Path) -> Path:
+        """Write a PNG with its resolution and nothing that varies between runs."""
+        Image.fromarray(self.pixels).save(path, format="PNG", dpi=(DPI, DPI), compress_level=3)
+        return path
+
+    def webp(self) -> bytes:
+        """Encode for a web page: about a tenth of the PNG."""
+        buffer = io.BytesIO()
+        Image.fromarray(self.pixels).save(buffer, format="WEBP", quality=_WEBP_QUALITY, method=2)
+        return buffer.getvalue()
+
+
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Make a white figure: no pyplot, no global state."""
+    return Figure(figsize=(width_in, height_in), dpi=DPI, facecolor="white")
+
+
+def picture_of(figure: Figure) -> Picture:
+    """Draw a figure into pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Picture(pixels=np.array(canvas.buffer_rgba())[..., :3].copy())
+
+
+def label(text: str, **style: Any) -> dict[str, Any]:  # noqa: ANN401 -- matplotlib's own properties
+    """Give the arguments of a text in house style; ``$`` is a dollar, not mathematics."""
+    return {
+        "s": printable(text),
+        "fontfamily": FONT,
+        "fontsize": 7.0,
+        "color": INK,
+        "parse_math": False,
+        **style,
+    }
+
+
+def printable(text: str) -> str:
+    """Replace what the font lacks by a white square, so that no name can break a figure."""
+    known = _glyphs()
+    return "".join(c if c == "\n" or ord(c) in known else "\N{WHITE SQUARE}" for c in text)
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> frozenset[int]:
+    font = FT2Font(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"))
+    return frozenset(font.get_charmap())

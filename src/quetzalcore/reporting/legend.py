@@ -1,0 +1,89 @@
+"""The key of an overlay, for the panel beside a map; units of the axes are inches of paper."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+
+from quetzalcore.reporting.house import INK, label
+from quetzalcore.reporting.overlays import (
+    DepthSolutions,
+    FlightLines,
+    MapOverlay,
+    Outlines,
+    Targets,
+    TrueBodies,
+)
+from quetzalcore.reporting.symbols import DEPTH_COLOURS, depth_classes, depth_sizes
+
+__all__ = ["draw_legend", "legend_height_in"]
+
+_ROW_IN = 0.17
+_TEXT_IN = 0.42
+
+
+def legend_height_in(overlay: MapOverlay) -> float:
+    """Return the paper that the key needs, inches."""
+    rows = len(depth_classes(overlay)) + 1 if isinstance(overlay, DepthSolutions) else 1
+    return rows * _ROW_IN
+
+
+@singledispatch
+def draw_legend(overlay: MapOverlay, axes: Axes) -> None:  # noqa: ARG001 -- the registered ones use it
+    """Draw the key of one overlay."""
+    raise TypeError(f"no key for {type(overlay).__name__}")
+
+
+@draw_legend.register
+def _(overlay: FlightLines, axes: Axes) -> None:
+    axes.plot([0.02, 0.34], [_ROW_IN / 2] * 2, color="black", lw=0.5, alpha=0.7)
+    _words(axes, overlay.legend)
+
+
+@draw_legend.register
+def _(overlay: Outlines, axes: Axes) -> None:
+    axes.plot([0.02, 0.34], [_ROW_IN / 2] * 2, color="black", lw=0.9)
+    _words(axes, overlay.legend)
+
+
+@draw_legend.register
+def _(overlay: TrueBodies, axes: Axes) -> None:
+    axes.plot([0.02, 0.34], [_ROW_IN / 2] * 2, color="black", lw=1.1, linestyle=(0, (3, 2)))
+    _words(axes, overlay.legend)
+
+
+@draw_legend.register
+def _(overlay: Targets, axes: Axes) -> None:
+    axes.plot(0.18, _ROW_IN / 2, "o", ms=8, mfc="white", mec=INK, mew=1.0, clip_on=False)
+    axes.text(
+        0.18,
+        _ROW_IN / 2,
+        **label("1", fontsize=5.5, fontweight="bold", ha="center", va="center_baseline"),
+    )
+    _words(axes, overlay.legend)
+
+
+@draw_legend.register
+def _(overlay: DepthSolutions, axes: Axes) -> None:
+    classes = depth_classes(overlay)
+    _words(axes, overlay.legend, row=len(classes), left_in=0.0)
+    for index, text in enumerate(_class_names(classes)):
+        row = len(classes) - 1 - index
+        axes.scatter(
+            0.18, (row + 0.5) * _ROW_IN, s=depth_sizes()[index], c=DEPTH_COLOURS[index],
+            edgecolors="black", linewidths=0.4, clip_on=False,
+        )  # fmt: skip
+        _words(axes, text, row=row)
+
+
+def _class_names(bounds: tuple[float, ...]) -> list[str]:
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
+    names[:1] = [f"below {bounds[1]:g}"] if len(bounds) > 1 else []
+    return [*names, f"{bounds[-1]:g} and more"]
+
+
+def _words(axes: Axes, text: str, *, row: int = 0, left_in: float = _TEXT_IN) -> None:
+    weight = "bold" if left_in == 0.0 else "normal"
+    axes.text(left_in, (row + 0.5) * _ROW_IN, **label(text, va="center", fontweight=weight))

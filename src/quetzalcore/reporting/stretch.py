@@ -1,0 +1,178 @@
+"""From values to positions on a colour bar: equalised, symmetric about zero, or fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quetzalcore.errors import BadParameter
+
+__all__ = ["Stretch", "Tick"]
+
+_KNOTS = 257
+_DECIMALS = 4
+_SAMPLE = 250_000  # values are thinned to about this many before the quantiles are taken
+StretchT = TypeVar("StretchT", bound="Stretch")
+
+_FLAT = 1e-9  # of the magnitude: a spread below this is a constant grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One label of a colour bar: the true ``value`` and its ``position`` from 0 to 1."""
+
+    value: float
+    position: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stretch:
+    """A monotone, piecewise linear map from values to positions 0 to 1.
+
+    Parameters
+    ----------
+    knots : (k,) float64
+        Increasing values, in the grid's unit.
+    positions : (k,) float64
+        Increasing positions of the knots, from 0 to 1. Values beyond the ends take the ends.
+    """
+
+    knots: NDArray[np.float64]
+    positions: NDArray[np.float64]
+
+    @classmethod
+    def equalised(cls, values: NDArray[np.floating]) -> Self:
+        """Give every colour the same share of the map (histogram equalisation).
+
+        Parameters
+        ----------
+        values : array
+            Any shape; NaN is left out. A constant array gets a narrow linear stretch about its value.
+
+        Raises
+        ------
+        BadParameter
+            If no value is finite.
+        """
+        sample = _sample(values)
+        share = np.linspace(0.0, 1.0, _KNOTS)
+        knots = np.quantile(sample, share)
+        if knots[-1] - knots[0] <= _FLAT * max(abs(knots[0]), abs(knots[-1])):
+            return cls.fixed(*_around(float(knots[0])))
+        return _through(cls, knots, share)
+
+    @classmethod
+    def symmetric(cls, values: NDArray[np.floating]) -> Self:
+        """Equalise magnitudes about zero: zero is the middle, +v and -v mirror each other.
+
+        NaN is left out; an array of zeros gets the range -1 to 1.
+
+        Raises
+        ------
+        BadParameter
+            If no value is finite.
+        """
+        magnitude = np.abs(_sample(values))
+        share = np.linspace(0.0, 1.0, _KNOTS)
+        knots = np.quantile(magnitude, share)
+        if knots[-1] == 0.0:
+            return cls.fixed(-1.0, 1.0)
+        knots[0] = 0.0
+        half = _through(cls, knots, share)
+        return cls(
+            knots=np.concatenate([-half.knots[:0:-1], half.knots]),
+            positions=np.concatenate([0.5 - half.positions[:0:-1] / 2, 0.5 + half.positions / 2]),
+        )
+
+    @classmethod
+    def fixed(cls, low: float, high: float) -> Self:
+        """Spread the colours evenly from ``low`` to ``high``; what lies beyond takes the end's colour.
+
+        Raises
+        ------
+        BadParameter
+            If ``low`` is not below ``high``.
+        """
+        if not low < high:
+            raise BadParameter(
+                f"a colour range from {low} to {high} is empty", hint="give low below high"
+            )
+        return cls(knots=np.array([low, high]), positions=np.array([0.0, 1.0]))
+
+    def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return positions 0 to 1 in the shape of ``values``; NaN stays NaN."""
+        return np.interp(values, self.knots, self.positions).astype(np.float32)
+
+    def inverse(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the values at positions 0 to 1."""
+        return np.interp(positions, self.positions, self.knots)
+
+    def ticks(self, count: int = 9) -> tuple[Tick, ...]:
+        """Choose about ``count`` round true values that stand well apart on the bar.
+
+        Each label's position is that of the rounded value, not of the value before rounding.
+        """
+        targets = np.linspace(0.0, 1.0, count)
+        reach = 0.3 / count
+        ticks: list[Tick] = []
+        for target in targets:
+            low, value, high = self.inverse(np.clip(target + np.array([-reach, 0, reach]), 0, 1))
+            step = _round_step(float(high - low))
+            rounded = float(np.round(value / step) * step)
+            rounded = rounded if self.knots[0] <= rounded <= self.knots[-1] else float(value)
+            tick = _tick(rounded, step, position=float(self(np.array(rounded))))
+            if not ticks or tick.position - ticks[-1].position > reach:
+                ticks.append(tick)
+        return tuple(ticks)
+
+
+def _sample(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    flat = np.ravel(values)
+    finite = flat[:: max(1, flat.size // _SAMPLE)]
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        finite = flat[np.isfinite(flat)]
+    if not finite.size:
+        raise BadParameter(
+            "the grid has no finite value", hint="check the blanking distance and the input channel"
+        )
+    return finite.astype(np.float64)
+
+
+def _around(value: float) -> tuple[float, float]:
+    half = max(abs(value) * 1e-3, 0.5)
+    return value - half, value + half
+
+
+def _through(
+    cls: type[StretchT], knots: NDArray[np.float64], share: NDArray[np.float64]
+) -> StretchT:
+    """Build a stretch whose knots strictly increase: tied quantiles share their mean position."""
+    unique, first, counts = np.unique(knots, return_index=True, return_counts=True)
+    last = first + counts - 1
+    positions = (share[first] + share[last]) / 2
+    positions[0], positions[-1] = 0.0, 1.0
+    return cls(knots=unique, positions=positions)
+
+
+def _round_step(span: float) -> float:
+    """Return the 1, 2 or 5 times a power of ten that is at most ``span``."""
+    span = max(abs(span), 1e-300)
+    power = 10.0 ** np.floor(np.log10(span))
+    return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= span * (1 + 1e-12)) * power)
+
+
+def _tick(value: float, step: float, *, position: float) -> Tick:
+    """Label a value with the decimals that its step needs, and no zeros after them."""
+    decimals = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    if decimals > _DECIMALS:
+        text = f"{value:.1e}"
+    else:
+        text = f"{value:.{decimals}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    text = text if float(text) else "0"
+    return Tick(value=value, position=position, label=text.replace("-", "\N{MINUS SIGN}"))
