@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,16 @@ from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.igrf.coefficients import check_years, model
 from quetzalcore.geophysics.igrf.synthesis import synthesise
 
-__all__ = ["Field", "Points", "field", "main_field_direction", "read_points"]
+__all__ = [
+    "Field",
+    "Points",
+    "check_points",
+    "exact",
+    "field",
+    "main_field_direction",
+    "read_points",
+    "shape_points",
+]
 
 Floats = NDArray[np.float64]
 _RIGHT_ANGLE_DEG = 90.0
@@ -51,13 +60,23 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Points:
-    """Checked, flat, contiguous float64 inputs, and the shape that the answer has."""
+    """Flat, contiguous float64 inputs, and the shape that the answer has."""
 
     longitude_deg: Floats
     latitude_deg: Floats
     height_m: Floats
     year: Floats
     shape: tuple[int, ...]
+
+    @property
+    def columns(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Give year (empty where one date holds for all), height, longitude, latitude."""
+        year = self.year if self.year.size == len(self.height_m) else self.year[:0]
+        return year, self.height_m, self.longitude_deg, self.latitude_deg
+
+    def at_longitudes(self, longitude_deg: Floats) -> Points:
+        """Return the same points with other longitudes."""
+        return replace(self, longitude_deg=longitude_deg)
 
     def rows(self, keep: NDArray[np.bool_]) -> Points:
         """Return the points that ``keep`` names; a scalar year stays scalar."""
@@ -107,10 +126,8 @@ def field(
 
 def exact(points: Points) -> Field:
     """Compute the field at checked points."""
-    if points.year.size == 1:
-        parts = _at_year(points, float(points.year[0]))
-    else:
-        parts = _at_years(points)
+    one_date = points.year.size == 1
+    parts = _at_year(points, float(points.year[0])) if one_date else _at_years(points)
     east, north, up = (part.reshape(points.shape) for part in parts)
     return Field(easting_nt=east, northing_nt=north, upward_nt=up)
 
@@ -126,7 +143,16 @@ def main_field_direction(
 def read_points(
     longitude_deg: ArrayLike, latitude_deg: ArrayLike, height_m: ArrayLike, year: ArrayLike
 ) -> Points:
-    """Check the inputs and bring them to one flat shape; a scalar year stays one number."""
+    """Bring the inputs to one flat shape and check their ranges."""
+    points = shape_points(longitude_deg, latitude_deg, height_m, year)
+    check_points(points)
+    return points
+
+
+def shape_points(
+    longitude_deg: ArrayLike, latitude_deg: ArrayLike, height_m: ArrayLike, year: ArrayLike
+) -> Points:
+    """Bring the inputs to one flat shape; a scalar year stays one number. Ranges are not checked."""
     raw = [np.asarray(part, np.float64) for part in (longitude_deg, latitude_deg, height_m, year)]
     try:
         shape = np.broadcast_shapes(*(part.shape for part in raw))
@@ -135,17 +161,20 @@ def read_points(
             f"shapes {', '.join(str(part.shape) for part in raw)} do not go together",
             hint="give longitude, latitude, height and year the same shape, or scalars",
         ) from None
-    years = raw[3].ravel()
-    check_years(years)
-    _check_range(raw[1], raw[2])
     flat = [_flat(part, shape) for part in raw[:3]]
     return Points(
         longitude_deg=flat[0],
         latitude_deg=flat[1],
         height_m=flat[2],
-        year=years if years.size == 1 else _flat(raw[3], shape),
+        year=raw[3].reshape(-1) if raw[3].size == 1 else _flat(raw[3], shape),
         shape=shape,
     )
+
+
+def check_points(points: Points) -> None:
+    """Refuse latitudes off the globe, heights inside the core, and dates outside the model."""
+    check_years(points.year)
+    _check_range(points.latitude_deg, points.height_m)
 
 
 def _flat(values: Floats, shape: tuple[int, ...]) -> Floats:

@@ -80,7 +80,7 @@ def synthesise(
 def _sectoral() -> Floats:
     """Return the Schmidt function of degree and order m over sin^m, for every order."""
     factors = [1.0, 1.0] + [math.sqrt((2 * m - 1) / (2 * m)) for m in range(2, DEGREE + 1)]
-    return np.cumprod(factors)
+    return np.asarray(np.cumprod(factors), dtype=np.float64)
 
 
 @cache
@@ -105,7 +105,7 @@ def _terms(g_nt: Floats, h_nt: Floats) -> Floats:
 
 
 @fast_kernel
-def _points(
+def _points(  # noqa: PLR0917 -- kernels take positional arrays
     longitude_deg: Floats,
     latitude_deg: Floats,
     height_m: Floats,
