@@ -49,7 +49,7 @@ class Gradient:
 
 def gradient(prepared: PreparedGrid) -> Gradient:
     """Compute the three derivatives that the products below share; three inverse transforms."""
-    slope_northing, slope_easting = _slopes(prepared)
+    slope_northing, slope_easting = prepared.slopes
     easting = prepared.apply(lambda out: write_horizontal(prepared, out, easting=1.0, northing=0.0))
     northing = prepared.apply(
         lambda out: write_horizontal(prepared, out, easting=0.0, northing=1.0)
@@ -62,24 +62,17 @@ def gradient(prepared: PreparedGrid) -> Gradient:
     return Gradient(easting=easting, northing=northing, upward=upward)
 
 
-def _slopes(prepared: PreparedGrid) -> tuple[float, float]:
-    """Give the slopes of the plane that :func:`prepare` removed, per metre (northing, easting)."""
-    cell_northing, cell_easting = prepared.cell_m
-    _, along_easting, along_northing = prepared.trend_nt
-    return float(along_northing) / cell_northing, float(along_easting) / cell_easting
-
-
 def derivative_easting(prepared: PreparedGrid) -> xr.DataArray:
     """Give the derivative along increasing easting, nT/m; NaN where the grid is NaN."""
     values = prepared.apply(lambda out: write_horizontal(prepared, out, easting=1.0, northing=0.0))
-    values += values.dtype.type(_slopes(prepared)[1])
+    values += values.dtype.type(prepared.slopes[1])
     return prepared.grid_of(values, name="dx", unit="nT/m", long_name="derivative along easting")
 
 
 def derivative_northing(prepared: PreparedGrid) -> xr.DataArray:
     """Give the derivative along increasing northing, nT/m; NaN where the grid is NaN."""
     values = prepared.apply(lambda out: write_horizontal(prepared, out, easting=0.0, northing=1.0))
-    values += values.dtype.type(_slopes(prepared)[0])
+    values += values.dtype.type(prepared.slopes[0])
     return prepared.grid_of(values, name="dy", unit="nT/m", long_name="derivative along northing")
 
 

@@ -78,6 +78,13 @@ class PreparedGrid:
         """Give the cell size (northing, easting) in metres."""
         return spacing_m(self.grid)
 
+    @property
+    def slopes(self) -> tuple[float, float]:
+        """Give the slopes of the plane that was removed, per metre (northing, easting)."""
+        cell_northing, cell_easting = self.cell_m
+        _, along_easting, along_northing = self.trend_nt
+        return float(along_northing) / cell_northing, float(along_easting) / cell_easting
+
     def trend(self) -> Floats:
         """Give the plane that was removed, on the nodes of the grid, (rows, columns)."""
         rows, columns = self.grid.shape

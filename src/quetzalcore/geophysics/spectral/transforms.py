@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import xarray as xr
 
@@ -145,28 +146,26 @@ def _directional(
             f"{', '.join(sorted(wanted))} needs the main field's direction",
             hint="give inclination and declination",
         )
-    source = {
-        "magnetization_inclination_deg": field.magnetization_inclination_deg,
-        "magnetization_declination_deg": field.magnetization_declination_deg,
-    }
-    angles = (field.inclination_deg, field.declination_deg)
+    inclination, declination = field.inclination_deg, field.declination_deg
+    own = partial(
+        _call,
+        prepared=prepared,
+        inclination_deg=inclination,
+        declination_deg=declination,
+        magnetization_inclination_deg=field.magnetization_inclination_deg,
+        magnetization_declination_deg=field.magnetization_declination_deg,
+    )
     limit = field.amplitude_inclination_deg
     if Transform.POLE in wanted:
-        pole = reduce_to_pole(prepared, *angles, **source, amplitude_inclination_deg=limit)
-        yield Transform.POLE, pole
+        yield Transform.POLE, own(reduce_to_pole, amplitude_inclination_deg=limit)
     if Transform.EQUATOR in wanted:
-        yield Transform.EQUATOR, reduce_to_equator(prepared, *angles, **source)
+        yield Transform.EQUATOR, own(reduce_to_equator)
     if Transform.PSEUDOGRAVITY in wanted:
-        yield (
-            Transform.PSEUDOGRAVITY,
-            pseudogravity(
-                prepared,
-                *angles,
-                magnetization_inclination_deg=field.magnetization_inclination_deg,
-                magnetization_declination_deg=field.magnetization_declination_deg,
-                amplitude_inclination_deg=limit,
-            ),
-        )
+        yield Transform.PSEUDOGRAVITY, own(pseudogravity, amplitude_inclination_deg=limit)
+
+
+def _call(function: Callable[..., xr.DataArray], **given: object) -> xr.DataArray:
+    return function(**given)
 
 
 def _continued(
