@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import numpy as np
 import scipy.fft
 
 from quetzalcore.vgpu.device import Array, Usage, as_real
-from quetzalcore.vgpu.threads import worker_count
+from quetzalcore.vgpu.pairs import PairFunction, emit_numba, localise
+from quetzalcore.vgpu.threads import for_slices, worker_count
 
 __all__ = ["CpuDevice"]
 
 R = TypeVar("R")
+
+_TARGETS_AT_ONCE = 1024  # columns of so many targets stay in the first-level cache
+_SOURCES_AT_ONCE = 4096  # single-precision partial sums are no longer than this
 
 
 class CpuDevice:
@@ -49,6 +54,53 @@ class CpuDevice:
         return self._timed(
             lambda: scipy.fft.irfft2(spectrum, s=shape, workers=worker_count(), overwrite_x=True)
         )
+
+    def pairsum(
+        self,
+        pair: PairFunction,
+        targets: Sequence[Array],
+        sources: Sequence[Array],
+        *,
+        dtype: type[np.float32 | np.float64] = np.float64,
+    ) -> tuple[Array, ...]:
+        """Sum ``pair`` over all sources at every target, on every thread.
+
+        Parameters
+        ----------
+        pair : PairFunction
+        targets : sequence of (n,) arrays
+        sources : sequence of (m,) arrays
+            In the order of the pair function's arguments. Positions have a local origin subtracted in
+            double precision before they become ``dtype``.
+        dtype : type
+            Precision of the pairs. Sums over more than 4096 sources are double either way.
+
+        Returns
+        -------
+        tuple of (n,) float64 arrays
+            Independent of the number of threads. NaN in a column spreads to the sums that it enters.
+        """
+        count = len(targets[0])
+        sums = tuple(np.zeros(count) for _ in range(pair.outputs))
+        near_targets, near_sources = localise(pair, targets, sources, dtype)
+        loop = emit_numba(pair)
+
+        def block(start: int, stop: int) -> None:
+            rows = [column[start:stop] for column in near_targets]
+            for first in range(0, len(sources[0]), _SOURCES_AT_ONCE):
+                part = [np.zeros(stop - start, dtype=dtype) for _ in sums]
+                columns = [s[first : first + _SOURCES_AT_ONCE] for s in near_sources]
+                loop(*rows, *columns, *part)
+                for total, partial in zip(sums, part, strict=True):
+                    total[start:stop] += partial
+
+        def blocks(start: int, stop: int) -> None:
+            for first in range(start, stop, _TARGETS_AT_ONCE):
+                block(first, min(first + _TARGETS_AT_ONCE, stop))
+
+        self._pairs += count * len(sources[0])
+        self._timed(lambda: for_slices(count, blocks, min_slice=64))
+        return sums
 
     def usage(self) -> Usage:
         """Report the seconds, transforms and pairs since this device was made."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from quetzalcore.vgpu.pairs import PairFunction
 
 __all__ = ["Device", "Usage"]
 
@@ -45,6 +48,17 @@ class Device(Protocol):
 
     def irfft2(self, spectrum: DeviceArray, shape: tuple[int, int]) -> DeviceArray:
         """Invert :meth:`rfft2` to real (..., *shape)."""
+        ...
+
+    def pairsum(
+        self,
+        pair: PairFunction,
+        targets: Sequence[Array],
+        sources: Sequence[Array],
+        *,
+        dtype: type[np.float32 | np.float64] = np.float64,
+    ) -> tuple[Array, ...]:
+        """Sum ``pair`` over all sources at every target; host arrays in, (n,) float64 sums out."""
         ...
 
     def usage(self) -> Usage:
