@@ -22,6 +22,7 @@ _NOTE_PT = 6.3
 _CHARACTERS_PER_INCH = 72 / (_NOTE_PT * 0.56)
 _LINE_IN = _NOTE_PT * 1.3 / 72
 _BAR_WIDTH_IN = 0.22
+_BAR_AT_MOST_IN = 5.0
 _KILOMETRE_M = 1000.0
 
 
@@ -121,7 +122,7 @@ class Panel:
         """Draw the colours evenly with ticks at round true values; fills what is left above."""
         lines = textwrap.wrap(f"{title} ({unit})" if unit else title, 30)
         head = 0.16 * len(lines) + 0.06
-        height = min(max(self.top_in - self.cursor_in - head - 0.05, 1.5), 4.2)
+        height = min(max(self.top_in - self.cursor_in - head - 0.05, 1.5), _BAR_AT_MOST_IN)
         self.cursor_in = self.top_in - head - height
         axes = self._area(height + head)
         axes.text(

@@ -31,21 +31,30 @@ __all__ = [
     "printable",
 ]
 
-DPI = 160
+DPI = 190
 FONT = "DejaVu Sans"
 INK = "#1c2526"
 MUTED = "#5a6668"
 FAINT = "#d5dadb"
 ACCENT = "#0b6e6e"
 SERIES = ("#0b6e6e", "#c4572f", "#3b4b9b", "#b8860b", "#7b3f76")
-_WEBP_QUALITY = 88
+_JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:
-    """A finished figure: (height, width, 3) uint8 sRGB pixels."""
+    """A finished figure.
+
+    Parameters
+    ----------
+    pixels : (height, width, 3) uint8
+        sRGB.
+    continuous : bool
+        True for a map's many colours (the report takes JPEG), False for line art (PNG).
+    """
 
     pixels: NDArray[np.uint8]
+    continuous: bool = False
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -57,11 +66,15 @@ class Picture:
         Image.fromarray(self.pixels).save(path, format="PNG", dpi=(DPI, DPI), compress_level=3)
         return path
 
-    def webp(self) -> bytes:
-        """Encode for a web page: about a tenth of the PNG."""
+    def encode(self) -> tuple[str, bytes]:
+        """Return the media type and bytes for a web page: small, and kept as they are in a PDF."""
         buffer = io.BytesIO()
-        Image.fromarray(self.pixels).save(buffer, format="WEBP", quality=_WEBP_QUALITY, method=2)
-        return buffer.getvalue()
+        image = Image.fromarray(self.pixels)
+        if self.continuous:
+            image.save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+            return "image/jpeg", buffer.getvalue()
+        image.save(buffer, format="PNG", compress_level=6)
+        return "image/png", buffer.getvalue()
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -69,11 +82,11 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in), dpi=DPI, facecolor="white")
 
 
-def picture_of(figure: Figure) -> Picture:
+def picture_of(figure: Figure, *, continuous: bool = False) -> Picture:
     """Draw a figure into pixels."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return Picture(pixels=np.array(canvas.buffer_rgba())[..., :3].copy())
+    return Picture(pixels=np.array(canvas.buffer_rgba())[..., :3].copy(), continuous=continuous)
 
 
 def label(text: str, **style: Any) -> dict[str, Any]:  # noqa: ANN401 -- matplotlib's own properties

@@ -51,4 +51,5 @@ def number(value: float | None, decimals: int = 0) -> str:
 
 def inline(picture: Picture) -> str:
     """Return a picture as a data URL."""
-    return "data:image/webp;base64," + base64.b64encode(picture.webp()).decode("ascii")
+    media_type, content = picture.encode()
+    return f"data:{media_type};base64," + base64.b64encode(content).decode("ascii")

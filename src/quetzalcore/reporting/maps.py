@@ -24,7 +24,7 @@ from quetzalcore.reporting.symbols import draw_overlay
 
 __all__ = ["MapSpec", "draw_map", "draw_maps", "page_size_px", "render_map"]
 
-_AREA_IN2 = 52.0  # of the frame: as much as an A4 page holds beside the panel
+_AREA_IN2 = 38.0  # of the frame: as much as an A4 page holds beside the panel
 _ASPECT = (0.62, 1.45)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.25, 0.82, 0.72
 _GAP, _PANEL = 0.35, 2.05
@@ -132,7 +132,7 @@ def render_map(spec: MapSpec) -> Picture:
     for overlay in spec.overlays:
         draw_overlay(overlay, axes)
     _draw_panel(figure, spec, frame, stretch)
-    return picture_of(figure)
+    return picture_of(figure, continuous=True)
 
 
 def draw_map(spec: MapSpec, path: Path) -> Path:

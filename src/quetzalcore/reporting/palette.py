@@ -32,8 +32,32 @@ _TO_LAB = np.array(
 )
 
 
+# Violet, blue, green, gold, cream: lightness rises evenly, so that order survives any colour vision
+# and a grey print; between these places in Oklab it is walked at constant speed.
+_QUETZAL = np.array(
+    [
+        [0.270, 0.074, -0.118],
+        [0.323, 0.051, -0.172],
+        [0.372, 0.013, -0.208],
+        [0.425, -0.026, -0.175],
+        [0.475, -0.049, -0.101],
+        [0.527, -0.071, -0.057],
+        [0.580, -0.095, -0.014],
+        [0.630, -0.122, 0.035],
+        [0.683, -0.142, 0.102],
+        [0.735, -0.107, 0.143],
+        [0.785, -0.064, 0.153],
+        [0.838, -0.027, 0.155],
+        [0.887, 0.001, 0.121],
+        [0.940, 0.009, 0.051],
+    ]
+)
+
+
 class Palette(StrEnum):
-    """Crameri's scientific colour maps (doi:10.5281/zenodo.1243862); ``_r`` runs backwards."""
+    """Our own ``quetzal``, and Crameri's scientific colour maps (doi:10.5281/zenodo.1243862)."""
+
+    QUETZAL = "quetzal"
 
     BATLOW = "batlow"
     LAPAZ = "lapaz"
@@ -44,6 +68,8 @@ class Palette(StrEnum):
 
     def colours(self) -> NDArray[np.float64]:
         """Return (256, 3) sRGB from 0 to 1."""
+        if self is Palette.QUETZAL:
+            return _walk(_QUETZAL)
         from cmcrameri import cm  # noqa: PLC0415 -- registers maps with matplotlib when imported
 
         return np.asarray(getattr(cm, self.value)(np.linspace(0, 1, COLOURS))[:, :3])
@@ -67,11 +93,14 @@ class MapStyle:
     scaling : Scaling
     limits : (float, float), optional
         Needed by ``Scaling.FIXED``, in the grid's unit.
+    marks : tuple of float
+        Values that a fixed colour bar labels; empty leaves the choice to the bar.
     """
 
     palette: Palette
     scaling: Scaling = Scaling.EQUALISED
     limits: tuple[float, float] = (0.0, 1.0)
+    marks: tuple[float, ...] = ()
 
     def stretch(self, values: NDArray[np.floating]) -> Stretch:
         """Fit the stretch to a grid's values; NaN is left out.
@@ -83,16 +112,26 @@ class MapStyle:
         """
         if self.scaling is Scaling.FIXED:
             Stretch.equalised(values)  # an empty map is refused whatever its scaling
-            return Stretch.fixed(*self.limits)
+            return Stretch.fixed(*self.limits, marks=self.marks)
         if self.scaling is Scaling.SYMMETRIC:
             return Stretch.symmetric(values)
         return Stretch.equalised(values)
 
 
-_FIELD = MapStyle(palette=Palette.BATLOW)
+_FIELD = MapStyle(palette=Palette.QUETZAL)
 _SIGNED = MapStyle(palette=Palette.VIK, scaling=Scaling.SYMMETRIC)
-_ANGLE = MapStyle(palette=Palette.ROMA, scaling=Scaling.FIXED, limits=(-90.0, 90.0))
-_RATIO = MapStyle(palette=Palette.LAPAZ, scaling=Scaling.FIXED, limits=(0.0, 1.0))
+_ANGLE = MapStyle(
+    palette=Palette.ROMA,
+    scaling=Scaling.FIXED,
+    limits=(-90.0, 90.0),
+    marks=(-90.0, -60.0, -45.0, -30.0, 0.0, 30.0, 45.0, 60.0, 90.0),
+)
+_RATIO = MapStyle(
+    palette=Palette.LAPAZ,
+    scaling=Scaling.FIXED,
+    limits=(0.0, 1.0),
+    marks=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+)
 _STYLES = {
     "tilt": _ANGLE,
     "theta": _RATIO,
@@ -113,6 +152,14 @@ def style_for(quantity: str) -> MapStyle:
     if name.startswith("tilt") and "derivative" in name:
         return _FIELD
     return next((style for key, style in _STYLES.items() if key in name), _FIELD)
+
+
+def _walk(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go from place to place in Oklab in 256 equal steps, (256, 3) sRGB."""
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    way = np.concatenate([[0.0], np.cumsum(steps)])
+    even = np.linspace(0.0, way[-1], COLOURS)
+    return from_oklab(np.column_stack([np.interp(even, way, axis) for axis in places.T]))
 
 
 def to_oklab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:

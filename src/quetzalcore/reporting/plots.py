@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,6 +38,7 @@ __all__ = [
 
 _WIDTH_IN = 9.0
 _BINS = 61
+_CLASS_CHARACTERS = 34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,7 +148,7 @@ def draw_crossovers(
 ) -> Picture:
     """Draw the histogram of crossover differences before and after levelling, (n,) nT each.
 
-    NaN is left out. Bins span the 1st to 99th percentile of ``before_nt``; what lies beyond is
+    NaN is left out. Bins reach to the 99.5th percentile of the magnitudes; what lies beyond is
     counted in the outermost bins.
 
     Raises
@@ -159,7 +162,7 @@ def draw_crossovers(
     finite = [values[np.isfinite(values)] for values in (before_nt, after_nt)]
     if not all(values.size for values in finite):
         raise BadParameter("there are no crossovers to draw", hint="leave the figure out")
-    reach = max(float(np.percentile(np.abs(finite[0]), 98)), 1e-6)
+    reach = max(float(np.percentile(np.abs(np.concatenate(finite)), 99.5)), 1e-6)
     edges = np.linspace(-reach, reach, _BINS)
     for values, name, colour in zip(
         finite, ("Before", "After"), (SERIES[1], SERIES[0]), strict=True
@@ -211,14 +214,18 @@ def draw_class_bars(
     classes: tuple[ClassProbability, ...], *, title: str, calibrated: bool
 ) -> Picture:
     """Draw the probabilities of source classes as bars, in the order given."""
-    figure = new_figure(_WIDTH_IN, 0.95 + 0.27 * len(classes))
+    figure = new_figure(_WIDTH_IN, 0.95 + 0.31 * len(classes))
     height = figure.get_figheight()
     axes = figure.add_axes((0.3, 0.48 / height, 0.66, 1 - 0.9 / height))
     _dress(axes, "Probability (%)" if calibrated else "Probability (%), uncalibrated", "")
     places = np.arange(len(classes))[::-1]
     percent = [100 * item.probability for item in classes]
     axes.barh(places, percent, height=0.62, color=ACCENT)
-    axes.set_yticks(places, labels=[printable(item.name) for item in classes], parse_math=False)
+    axes.set_yticks(
+        places,
+        labels=[fill(printable(item.name), _CLASS_CHARACTERS) for item in classes],
+        parse_math=False,
+    )
     for place, value in zip(places, percent, strict=True):
         axes.text(value + 0.6, place, **label(f"{value:.0f}", va="center"))
     axes.set_xlim(0, max(10.0, *percent) * 1.08)
@@ -244,5 +251,5 @@ def _key(axes: Axes, place: str = "upper right") -> None:
 
 
 def _head(axes: Axes, text: str) -> None:
-    style = {"fontfamily": FONT, "fontsize": 10, "fontweight": "bold", "color": INK}
+    style: dict[str, Any] = {"fontfamily": FONT, "fontsize": 10, "fontweight": "bold", "color": INK}
     axes.set_title(printable(text), loc="left", pad=7, parse_math=False, **style)

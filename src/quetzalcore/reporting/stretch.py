@@ -14,6 +14,7 @@ __all__ = ["Stretch", "Tick"]
 
 _KNOTS = 257
 _DECIMALS = 4
+_TINY = 1e-300
 _SAMPLE = 250_000  # values are thinned to about this many before the quantiles are taken
 StretchT = TypeVar("StretchT", bound="Stretch")
 
@@ -39,10 +40,13 @@ class Stretch:
         Increasing values, in the grid's unit.
     positions : (k,) float64
         Increasing positions of the knots, from 0 to 1. Values beyond the ends take the ends.
+    marks : tuple of float
+        Values to label; empty leaves the choice to :meth:`ticks`.
     """
 
     knots: NDArray[np.float64]
     positions: NDArray[np.float64]
+    marks: tuple[float, ...] = ()
 
     @classmethod
     def equalised(cls, values: NDArray[np.floating]) -> Self:
@@ -67,9 +71,10 @@ class Stretch:
 
     @classmethod
     def symmetric(cls, values: NDArray[np.floating]) -> Self:
-        """Equalise magnitudes about zero: zero is the middle, +v and -v mirror each other.
+        """Spread magnitudes about zero: zero is the middle, +v and -v mirror each other.
 
-        NaN is left out; an array of zeros gets the range -1 to 1.
+        Half way between equalised and linear up to the 98th percentile, so that neither a few strong
+        anomalies nor the noise about zero take all the colours. NaN is left out; an array of zeros gets the range -1 to 1.
 
         Raises
         ------
@@ -82,14 +87,15 @@ class Stretch:
         if knots[-1] == 0.0:
             return cls.fixed(-1.0, 1.0)
         knots[0] = 0.0
-        half = _through(cls, knots, share)
+        linear = np.minimum(knots / max(float(np.quantile(magnitude, 0.98)), _TINY), 1.0)
+        half = _through(cls, knots, (share + linear) / 2)
         return cls(
             knots=np.concatenate([-half.knots[:0:-1], half.knots]),
             positions=np.concatenate([0.5 - half.positions[:0:-1] / 2, 0.5 + half.positions / 2]),
         )
 
     @classmethod
-    def fixed(cls, low: float, high: float) -> Self:
+    def fixed(cls, low: float, high: float, *, marks: tuple[float, ...] = ()) -> Self:
         """Spread the colours evenly from ``low`` to ``high``; what lies beyond takes the end's colour.
 
         Raises
@@ -101,21 +107,23 @@ class Stretch:
             raise BadParameter(
                 f"a colour range from {low} to {high} is empty", hint="give low below high"
             )
-        return cls(knots=np.array([low, high]), positions=np.array([0.0, 1.0]))
+        return cls(knots=np.array([low, high]), positions=np.array([0.0, 1.0]), marks=marks)
 
     def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return positions 0 to 1 in the shape of ``values``; NaN stays NaN."""
-        return np.interp(values, self.knots, self.positions).astype(np.float32)
+        return np.asarray(np.interp(values, self.knots, self.positions), dtype=np.float32)
 
     def inverse(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the values at positions 0 to 1."""
-        return np.interp(positions, self.positions, self.knots)
+        return np.asarray(np.interp(positions, self.positions, self.knots))
 
     def ticks(self, count: int = 9) -> tuple[Tick, ...]:
         """Choose about ``count`` round true values that stand well apart on the bar.
 
         Each label's position is that of the rounded value, not of the value before rounding.
         """
+        if self.marks:
+            return tuple(_mark(value, float(self(np.array(value)))) for value in self.marks)
         targets = np.linspace(0.0, 1.0, count)
         reach = 0.3 / count
         ticks: list[Tick] = []
@@ -161,7 +169,7 @@ def _through(
 
 def _round_step(span: float) -> float:
     """Return the 1, 2 or 5 times a power of ten that is at most ``span``."""
-    span = max(abs(span), 1e-300)
+    span = max(abs(span), _TINY)
     power = 10.0 ** np.floor(np.log10(span))
     return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= span * (1 + 1e-12)) * power)
 
@@ -174,5 +182,12 @@ def _tick(value: float, step: float, *, position: float) -> Tick:
     else:
         text = f"{value:.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
-    text = text if float(text) else "0"
-    return Tick(value=value, position=position, label=text.replace("-", "\N{MINUS SIGN}"))
+    return Tick(value=value, position=position, label=_signed(text if float(text) else "0"))
+
+
+def _mark(value: float, position: float) -> Tick:
+    return Tick(value=value, position=position, label=_signed(f"{value:g}"))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "\N{MINUS SIGN}")
