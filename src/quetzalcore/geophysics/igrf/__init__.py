@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quetzalcore.geophysics.igrf.field import Field, field, main_field_direction
-from quetzalcore.geophysics.igrf.survey_field import (
+from quetzalcore.geophysics.igrf.main_field import Field, field, main_field_direction
+from quetzalcore.geophysics.igrf.survey_path import (
     SurveyField,
     SurveyTotal,
     survey_field,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -70,7 +70,7 @@ def shorten(series: Floats, budget: float) -> Polynomial:
     count = int(np.searchsorted(sums, budget, side="right"))
     kept = series.copy().ravel()
     kept[order[:count]] = 0.0
-    powers = _in_powers(kept.reshape(series.shape))
+    powers = _in_powers(_trimmed(kept.reshape(series.shape)))
     operations = 2 * sum(powers.shape) + 8
     eps = float(np.finfo(np.float64).eps)
     return Polynomial(
@@ -81,15 +81,29 @@ def shorten(series: Floats, budget: float) -> Polynomial:
     )
 
 
+def _trimmed(series: Floats) -> Floats:
+    """Cut off the trailing zeros of every axis; one coefficient always stays."""
+    used = np.argwhere(series != 0)
+    last = used.max(axis=0) + 1 if used.size else np.ones(series.ndim, dtype=np.intp)
+    return series[tuple(slice(0, int(end)) for end in last)]
+
+
 def _in_powers(series: Floats) -> Floats:
     result = series
     for axis, count in enumerate(series.shape):
-        rows: Sequence[Floats] = [chebyshev.cheb2poly(unit) for unit in np.eye(count)]
-        matrix = np.zeros((count, count))
-        for degree, row in enumerate(rows):
-            matrix[: len(row), degree] = row
+        matrix = _power_matrix(count)
         result = np.moveaxis(np.tensordot(matrix, result, axes=(1, axis)), 0, axis)
     return result
+
+
+@cache
+def _power_matrix(count: int) -> Floats:
+    """Return the powers (rows) of the first ``count`` Chebyshev polynomials (columns)."""
+    matrix = np.zeros((count, count))
+    for degree in range(count):
+        row = chebyshev.cheb2poly(np.eye(count)[degree])
+        matrix[: len(row), degree] = row
+    return matrix
 
 
 def _padded(powers: Floats) -> Floats:

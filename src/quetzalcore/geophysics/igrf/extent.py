@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quetzalcore.geophysics.igrf.coefficients import FIRST_YEAR, LAST_YEAR, model
-from quetzalcore.geophysics.igrf.field import Points
+from quetzalcore.geophysics.igrf.main_field import Points
 from quetzalcore.geophysics.igrf.remainder import Axis, Box
 
 __all__ = ["bounding_box", "guess_box", "unwrapped"]

@@ -16,8 +16,8 @@ Ints = NDArray[np.int64]
 
 _L = 256
 _T, _H, _U, _V = 0 * _L, 1 * _L, 2 * _L, 3 * _L
-_V4, _ROW, _SUM_U, _SUM_H, _SUM_T, _REACH = 4 * _L, 5 * _L, 6 * _L, 7 * _L, 8 * _L, 9 * _L
-_ROWS = 10
+_ROW, _SUM_U, _SUM_H, _SUM_T, _REACH = 4 * _L, 5 * _L, 6 * _L, 7 * _L, 8 * _L
+_ROWS = 9
 _MIN_SLICE = 64 * _L
 
 
@@ -54,11 +54,12 @@ def evaluate(
 
     def work(start: int, stop: int) -> None:
         year = columns[0][start:stop] if columns[0].size else columns[0]
-        place = tuple(column[start:stop] for column in columns[1:])
+        height, longitude, latitude = (column[start:stop] for column in columns[1:])
         for polynomial, out in zip(polynomials, outputs, strict=True):
             values = out[start:stop]
+            powers, chunks = polynomial.powers, polynomial.chunks
             reaches.append(
-                _points(year, *place, scales, polynomial.powers, polynomial.chunks, values, root)
+                _points(year, height, longitude, latitude, scales, powers, chunks, values, root)
             )
 
     for_slices(count, work, min_slice=_MIN_SLICE)
@@ -79,69 +80,77 @@ def _points(  # noqa: PLR0917 -- kernels take positional arrays
 ) -> float:
     """Fill ``out`` block by block and return the largest scaled coordinate."""
     w = np.zeros(_ROWS * _L)
-    count = out.size
-    for begin in range(0, count, _L):
-        length = min(_L, count - begin)
+    for begin in range(0, out.size, _L):
+        end = min(begin + _L, out.size)
+        _scale(w, height_m[begin:end], longitude_deg[begin:end], latitude_deg[begin:end], scales)
         if year.size:
-            _scale(w, _T, year[begin : begin + length], scales[0, 0], scales[0, 1])
-        _scale(w, _H, height_m[begin : begin + length], scales[1, 0], scales[1, 1])
-        _scale(w, _U, longitude_deg[begin : begin + length], scales[2, 0], scales[2, 1])
-        _scale(w, _V, latitude_deg[begin : begin + length], scales[3, 0], scales[3, 1])
-        _polynomial(w, powers, chunks)
-        _store(w, out[begin : begin + length], root)
-    reach = 0.0
-    for i in range(_L):
-        reach = max(reach, w[_REACH + i])
-    return reach
+            _scale_year(w, year[begin:end], scales[0, 0], scales[0, 1])
+        for a in range(chunks.shape[0] - 1, -1, -1):
+            for b in range(chunks.shape[1] - 1, -1, -1):
+                _plane(w, powers[a, b], chunks[a, b])
+                _fold(w, _SUM_U, _SUM_H, _H, b == chunks.shape[1] - 1)
+            _fold(w, _SUM_H, _SUM_T, _T, a == chunks.shape[0] - 1)
+        _store(w, out[begin:end], root)
+    return np.max(w[_REACH : _REACH + _L])
 
 
 @fast_kernel
-def _scale(w: Floats, row: int, column: Floats, centre: float, scale: float) -> None:
-    """Scale one coordinate to [-1, 1] and remember how far it reaches (NaN reaches nowhere)."""
-    for i in range(column.size):
-        x = (column[i] - centre) * scale
-        w[row + i] = x
-        size = abs(x)
+def _scale(
+    w: Floats, height_m: Floats, longitude_deg: Floats, latitude_deg: Floats, scales: Floats
+) -> None:
+    """Scale the place to [-1, 1] and remember how far it reaches (NaN reaches nowhere).
+
+    A coordinate that is NaN makes the latitude NaN, which enters every term.
+    """
+    h0, hs, u0, us = scales[1, 0], scales[1, 1], scales[2, 0], scales[2, 1]
+    v0, vs = scales[3, 0], scales[3, 1]
+    for i in range(height_m.size):
+        h = (height_m[i] - h0) * hs
+        u = (longitude_deg[i] - u0) * us
+        v = (latitude_deg[i] - v0) * vs
+        w[_H + i] = h
+        w[_U + i] = u
+        w[_V + i] = v + 0.0 * (h + u)
         reach = w[_REACH + i]
-        w[_REACH + i] = size if size > reach else reach  # noqa: FURB136 -- max() would keep NaN
+        reach = abs(h) if abs(h) > reach else reach  # noqa: FURB136 -- max() may keep a NaN
+        reach = abs(u) if abs(u) > reach else reach  # noqa: FURB136 -- max() may keep a NaN
+        w[_REACH + i] = abs(v) if abs(v) > reach else reach  # noqa: FURB136 -- as above
 
 
 @fast_kernel
-def _polynomial(w: Floats, powers: Floats, chunks: Ints) -> None:
-    """Run Horner's scheme: latitude in chunks of four powers, then longitude, height, time."""
-    for i in range(_L):
-        square = w[_V + i] * w[_V + i]
-        w[_V4 + i] = square * square
-        w[_SUM_T + i] = 0.0
-    for a in range(chunks.shape[0] - 1, -1, -1):
-        for i in range(_L):
-            w[_SUM_H + i] = 0.0
-        for b in range(chunks.shape[1] - 1, -1, -1):
-            _plane(w, powers[a, b], chunks[a, b])
-            for i in range(_L):
-                w[_SUM_H + i] = w[_SUM_H + i] * w[_H + i] + w[_SUM_U + i]
-        for i in range(_L):
-            w[_SUM_T + i] = w[_SUM_T + i] * w[_T + i] + w[_SUM_H + i]
+def _scale_year(w: Floats, year: Floats, centre: float, scale: float) -> None:
+    """Do the same for time, where it varies."""
+    for i in range(year.size):
+        t = (year[i] - centre) * scale
+        w[_T + i] = t
+        w[_V + i] += 0.0 * t
+        reach = w[_REACH + i]
+        w[_REACH + i] = abs(t) if abs(t) > reach else reach  # noqa: FURB136 -- as above
 
 
 @fast_kernel
 def _plane(w: Floats, powers: Floats, chunks: Ints) -> None:
-    """Sum over the powers of longitude and latitude."""
+    """Sum over the powers of longitude and latitude by Horner's scheme."""
+    rows = chunks.size
+    while rows > 1 and chunks[rows - 1] == 0:
+        rows -= 1
     for i in range(_L):
         w[_SUM_U + i] = 0.0
-    rows = 0
-    for c in range(chunks.size):
-        if chunks[c]:
-            rows = c + 1
-    for c in range(rows - 1, -1, -1):
-        if chunks[c] <= 1:
-            _short_row(w, powers[c])
-        else:
+    c = rows - 1
+    while c >= 0:
+        if chunks[c] > 1:
             _long_row(w, powers[c], chunks[c])
+        elif c > 0 and chunks[c - 1] <= 1:
+            _two_rows(w, powers[c], powers[c - 1])
+            c -= 1
+        else:
+            _row(w, powers[c])
+        c -= 1
 
 
 @inline_kernel
-def _short_row(w: Floats, powers: Floats) -> None:
+def _row(w: Floats, powers: Floats) -> None:
+    """Take the next power of longitude: a cubic in latitude."""
     c0, c1, c2, c3 = powers[0], powers[1], powers[2], powers[3]
     for i in range(_L):
         v = w[_V + i]
@@ -150,7 +159,20 @@ def _short_row(w: Floats, powers: Floats) -> None:
 
 
 @inline_kernel
+def _two_rows(w: Floats, upper: Floats, lower: Floats) -> None:
+    """Take two powers of longitude in one pass over the lanes."""
+    a0, a1, a2, a3 = upper[0], upper[1], upper[2], upper[3]
+    b0, b1, b2, b3 = lower[0], lower[1], lower[2], lower[3]
+    for i in range(_L):
+        u, v = w[_U + i], w[_V + i]
+        first = a0 + v * (a1 + v * (a2 + v * a3))
+        second = b0 + v * (b1 + v * (b2 + v * b3))
+        w[_SUM_U + i] = (w[_SUM_U + i] * u + first) * u + second
+
+
+@inline_kernel
 def _long_row(w: Floats, powers: Floats, chunks: int) -> None:
+    """Take the next power of longitude: a polynomial of more than four powers of latitude."""
     for i in range(_L):
         w[_ROW + i] = 0.0
     for chunk in range(chunks - 1, -1, -1):
@@ -158,9 +180,21 @@ def _long_row(w: Floats, powers: Floats, chunks: int) -> None:
         c2, c3 = powers[4 * chunk + 2], powers[4 * chunk + 3]
         for i in range(_L):
             v = w[_V + i]
-            w[_ROW + i] = w[_ROW + i] * w[_V4 + i] + (c0 + v * (c1 + v * (c2 + v * c3)))
+            cubic = c0 + v * (c1 + v * (c2 + v * c3))
+            w[_ROW + i] = w[_ROW + i] * ((v * v) * (v * v)) + cubic
     for i in range(_L):
         w[_SUM_U + i] = w[_SUM_U + i] * w[_U + i] + w[_ROW + i]
+
+
+@inline_kernel
+def _fold(w: Floats, inner: int, outer: int, row: int, first: bool) -> None:  # noqa: FBT001 -- as above
+    """Take the next power of height or time: outer = outer * row + inner."""
+    if first:
+        for i in range(_L):
+            w[outer + i] = w[inner + i]
+    else:
+        for i in range(_L):
+            w[outer + i] = w[outer + i] * w[row + i] + w[inner + i]
 
 
 @inline_kernel

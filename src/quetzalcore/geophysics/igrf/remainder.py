@@ -117,7 +117,7 @@ def _degree_norms(year: Axis) -> Floats:
     for end in year.ends:
         g, h = model().at(end)
         norms.append(np.sqrt((g**2 + h**2).sum(axis=0))[1:])
-    return np.maximum(norms[0], norms[1])
+    return np.asarray(np.maximum(norms[0], norms[1]), dtype=np.float64)
 
 
 def _series(norms: Floats, stretch_m: Floats, square_m2: Floats) -> Floats:

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.igrf.coefficients import model
 from quetzalcore.geophysics.igrf.extent import bounding_box, guess_box, unwrapped
-from quetzalcore.geophysics.igrf.field import Field, Points, check_points, exact, shape_points
 from quetzalcore.geophysics.igrf.horner import evaluate
 from quetzalcore.geophysics.igrf.interpolant import Interpolant, for_components, for_total
+from quetzalcore.geophysics.igrf.main_field import Field, Points, check_points, exact, shape_points
 from quetzalcore.geophysics.igrf.remainder import Box
 
 __all__ = ["SurveyField", "SurveyTotal", "survey_field", "survey_total"]
