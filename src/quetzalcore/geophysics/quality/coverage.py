@@ -12,7 +12,7 @@ from quetzalcore.geophysics.grid import make_grid
 from quetzalcore.geophysics.quality.geometry import Runs, gap_rows, step_lengths_m
 from quetzalcore.geophysics.survey import Bools, Floats, Survey
 
-__all__ = ["Gap", "covered_area_km2", "coverage_grid", "duplicate_rows", "find_gaps"]
+__all__ = ["Gap", "coverage_grid", "covered_area_km2", "duplicate_rows", "find_gaps"]
 
 _MOST_CELLS = 1000  # along the longer side
 _CLOSE = 2  # cells: holes between lines up to twice this wide are inside the survey
