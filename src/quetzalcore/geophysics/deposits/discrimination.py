@@ -165,7 +165,8 @@ def _log_size(source: SourceClass, table: dict[str, Floats], sigma_dex: float) -
     middle = source.width_m.mean_dex + source.aspect.mean_dex
     length_alone = np.isnan(width_or) & ~known_aspect
     log_length = np.where(length_alone, _log_gauss(length - middle, total_spread), 0.0)
-    return np.nan_to_num(log_aspect) + np.nan_to_num(log_width) + np.nan_to_num(log_length)
+    total: Floats = np.nan_to_num(log_aspect) + np.nan_to_num(log_width) + np.nan_to_num(log_length)
+    return total
 
 
 def _log_shape(source: SourceClass, shapes: NDArray[np.intp]) -> Floats:

@@ -1,0 +1,80 @@
+"""Combine the depths that several methods give for one anomaly into one, with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quetzalcore.geophysics.targets.anomaly import DepthEstimate, DepthSolutions
+
+__all__ = ["combine_depths", "solutions_inside"]
+
+Floats = NDArray[np.float64]
+_Z90 = 1.2815515655446004  # an 80 % interval
+_FLOOR = 0.1  # no magnetic depth is better than a tenth: the body is not the model
+_MAD_TO_SIGMA = 1.4826
+_LEAST = 1e-3
+
+
+def solutions_inside(
+    solutions: Sequence[DepthSolutions], *, centre_m: tuple[float, float], reach_m: float
+) -> tuple[DepthEstimate, ...]:
+    """Give each method's median depth below the sensor within ``reach_m`` of a place.
+
+    The standard deviation is the larger of the solutions' scatter (median absolute deviation) and
+    their own median sigma. Methods with no solution there are left out.
+    """
+    estimates = []
+    for each in solutions:
+        distance = np.hypot(each.easting_m - centre_m[0], each.northing_m - centre_m[1])
+        inside = (distance <= reach_m) & (each.depth_below_sensor_m > 0)
+        depths = each.depth_below_sensor_m[inside]
+        if not len(depths):
+            continue
+        middle = float(np.median(depths))
+        scatter = float(_MAD_TO_SIGMA * np.median(np.abs(depths - middle)))
+        own = 0.0 if each.sigma_m is None else float(np.nanmedian(each.sigma_m[inside]))
+        least = 0.3 * middle if len(depths) == 1 else 0.15 * middle
+        sigma = float(np.nanmax([scatter, own, least]))
+        estimates.append(
+            DepthEstimate(method=each.method, depth_m=middle, sigma_m=sigma, count=len(depths))
+        )
+    return tuple(estimates)
+
+
+def combine_depths(
+    estimates: Sequence[DepthEstimate],
+) -> tuple[float, tuple[float, float]] | None:
+    """Combine depths below the sensor: ``(depth, (shallow, deep))``, the interval about 80 %.
+
+    On logarithms, because depth errors are relative: the weighted median (weights 1 / sigma), so
+    that one wild method does not pull it; the spread is the larger of the formal one and half the
+    scatter between methods, and never under a tenth. None without an estimate.
+    """
+    if not estimates:
+        return None
+    log_depth = np.log([each.depth_m for each in estimates])
+    sigma = np.array([max(each.sigma_m / each.depth_m, _FLOOR) for each in estimates])
+    middle = _weighted_median(log_depth, 1.0 / sigma)
+    formal = float(1.0 / np.sqrt(np.sum(1.0 / sigma**2)))
+    weights = 1.0 / sigma / np.sum(1.0 / sigma)
+    between = float(np.sqrt(np.sum(weights * (log_depth - middle) ** 2)))
+    spread = max(formal, 0.5 * between if len(estimates) == 1 else between, _FLOOR)
+    depth = float(np.exp(middle))
+    low, high = depth * np.exp(-_Z90 * spread), depth * np.exp(_Z90 * spread)
+    return depth, (float(low), float(high))
+
+
+def below_reference(depth_m: float, *, sensor_height_m: float) -> float:
+    """Turn a depth below the sensor into one below the reference, which is never negative."""
+    return max(depth_m - sensor_height_m, _LEAST)
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    """Interpolated, so that two equal voices give their mean."""
+    order = np.argsort(values)
+    ordered, mass = values[order], weights[order]
+    place = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+    return float(np.interp(0.5, place, ordered))
