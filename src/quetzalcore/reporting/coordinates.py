@@ -13,6 +13,7 @@ from quetzalcore.reporting.house import FONT, INK, MUTED, label
 __all__ = ["draw_coordinates", "draw_graticule", "round_length", "round_ticks"]
 
 _KILOMETRES_FROM_M = 8000.0
+_HALF_CHARACTER_IN = 0.031  # a northing nearer to the corner would run into the eastings
 _MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -41,7 +42,11 @@ def draw_coordinates(axes: Axes) -> None:
     eastings = round_ticks(west, east, about=max(2, round(inches.width / 1.2)))
     northings = round_ticks(south, north, about=max(2, round(inches.height / 1.2)))
     axes.set_xticks(eastings, labels=_labels(eastings / size))
-    axes.set_yticks(northings, labels=_labels(northings / size), rotation=90, va="center")
+    names = _labels(northings / size)
+    half_in = max(len(name) for name in names) * _HALF_CHARACTER_IN if names else 0.0
+    clear = south + half_in / inches.height * (north - south)
+    names = [name if n >= clear else "" for n, name in zip(northings, names, strict=True)]
+    axes.set_yticks(northings, labels=names, rotation=90, va="center")
     axes.tick_params(length=3, width=0.6, color=INK, labelsize=7, labelcolor=INK, pad=2.5)
     axes.set_xlabel(f"Easting ({unit})", fontfamily=FONT, fontsize=7.5, color=INK, labelpad=3)
     axes.set_ylabel(f"Northing ({unit})", fontfamily=FONT, fontsize=7.5, color=INK, labelpad=3)

@@ -16,14 +16,29 @@ from quetzalcore.reporting.overlays import MapOverlay
 from quetzalcore.reporting.palette import Palette
 from quetzalcore.reporting.stretch import Stretch
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "least_height_in"]
 
 _NOTE_PT = 6.3
 _CHARACTERS_PER_INCH = 72 / (_NOTE_PT * 0.56)
 _LINE_IN = _NOTE_PT * 1.3 / 72
 _BAR_WIDTH_IN = 0.22
+_TITLE_LINE_IN = 0.16
 _BAR_AT_MOST_IN = 5.0
+_BAR_AT_LEAST_IN = 1.5
+_NOTE_GAP_IN = 0.18
+_SCALE_IN, _SCALE_GAP_IN = 0.34, 0.1
+_ARROW_IN, _ARROW_GAP_IN = 0.62, 0.24
+_LEGEND_GAP_IN, _LEGENDS_GAP_IN = 0.03, 0.12
+_TITLE_CHARACTERS = 27
 _KILOMETRE_M = 1000.0
+
+
+def least_height_in(notes: str, overlays: tuple[MapOverlay, ...], *, width_in: float) -> float:
+    """Return the paper that a panel needs when its colour bar is as short as it may be, inches."""
+    legends = sum(legend_height_in(overlay) + _LEGEND_GAP_IN for overlay in overlays)
+    head = 3 * _TITLE_LINE_IN
+    fixed = _SCALE_IN + _SCALE_GAP_IN + _ARROW_IN + _ARROW_GAP_IN + _LEGENDS_GAP_IN + _NOTE_GAP_IN
+    return len(_note_lines(notes, width_in)) * _LINE_IN + fixed + legends + head + _BAR_AT_LEAST_IN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,8 +68,7 @@ class Panel:
 
     def draw_text_block(self, text: str) -> None:
         """Set notes in small type, wrapped."""
-        width = int(self.width_in * _CHARACTERS_PER_INCH)
-        lines = [line for part in text.split("\n") for line in textwrap.wrap(part, width) or [""]]
+        lines = _note_lines(text, self.width_in)
         height = len(lines) * _LINE_IN
         axes = self._area(height)
         axes.text(
@@ -62,13 +76,13 @@ class Panel:
             height,
             **label("\n".join(lines), fontsize=_NOTE_PT, color=MUTED, va="top", linespacing=1.3),
         )
-        self.cursor_in += height + 0.18
+        self.cursor_in += height + _NOTE_GAP_IN
 
     def draw_scale_bar(self, *, metres_per_inch: float) -> None:
         """Draw a bar of a round length, in four parts."""
         length = round_length(0.9 * self.width_in * metres_per_inch)
         paper = length / metres_per_inch
-        axes = self._area(0.34)
+        axes = self._area(_SCALE_IN)
         for part in range(4):
             axes.bar(
                 part * paper / 4, 0.07, paper / 4, bottom=0.02, align="edge", linewidth=0.7,
@@ -79,11 +93,11 @@ class Panel:
             end = f" {unit}" if share == 1.0 else ""
             text = f"{share * length / size:g}{end}"
             axes.text(share * paper, 0.14, **label(text, ha="center" if share < 1 else "left"))
-        self.cursor_in += 0.34 + 0.12
+        self.cursor_in += _SCALE_IN + _SCALE_GAP_IN
 
     def draw_north_arrow(self, *, convergence_deg: float) -> None:
         """Draw true north; where it leans by more than a tenth of a degree, say by how much."""
-        height = 0.62
+        height = _ARROW_IN
         axes = self._area(height)
         turn = np.deg2rad(convergence_deg)
         rotate = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -107,22 +121,21 @@ class Panel:
                 linespacing=1.35,
             ),
         )
-        self.cursor_in += height + 0.16
+        self.cursor_in += height + _ARROW_GAP_IN
 
     def draw_legends(self, overlays: tuple[MapOverlay, ...]) -> None:
         """Draw the key of every overlay, first at the top."""
         for overlay in reversed(overlays):
             height = legend_height_in(overlay)
             draw_legend(overlay, self._area(height))
-            self.cursor_in += height + 0.06
-        if overlays:
-            self.cursor_in += 0.1
+            self.cursor_in += height + _LEGEND_GAP_IN
+        self.cursor_in += _LEGENDS_GAP_IN
 
     def draw_colour_bar(self, stretch: Stretch, palette: Palette, *, title: str, unit: str) -> None:
         """Draw the colours evenly with ticks at round true values; fills what is left above."""
-        lines = textwrap.wrap(f"{title} ({unit})" if unit else title, 30)
-        head = 0.16 * len(lines) + 0.06
-        height = min(max(self.top_in - self.cursor_in - head - 0.05, 1.5), _BAR_AT_MOST_IN)
+        lines = textwrap.wrap(f"{title} ({unit})" if unit else title, _TITLE_CHARACTERS)
+        head = _TITLE_LINE_IN * len(lines) + 0.06
+        height = min(self.top_in - self.cursor_in - head, _BAR_AT_MOST_IN)
         self.cursor_in = self.top_in - head - height
         axes = self._area(height + head)
         axes.text(
@@ -156,6 +169,11 @@ class Panel:
         axes.set_axis_off()
         axes.set_autoscale_on(False)
         return axes
+
+
+def _note_lines(text: str, width_in: float) -> list[str]:
+    width = int(width_in * _CHARACTERS_PER_INCH)
+    return [line for part in text.split("\n") for line in textwrap.wrap(part, width)]
 
 
 def _north_text(convergence_deg: float) -> str:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.grid import spacing_m
 from quetzalcore.reporting.coordinates import draw_coordinates, draw_graticule
-from quetzalcore.reporting.furniture import Panel
+from quetzalcore.reporting.furniture import Panel, least_height_in
 from quetzalcore.reporting.house import DPI, INK, MUTED, Picture, label, new_figure, picture_of
 from quetzalcore.reporting.overlays import MapOverlay
 from quetzalcore.reporting.palette import MapStyle, style_for
@@ -25,7 +25,7 @@ from quetzalcore.reporting.symbols import draw_overlay
 __all__ = ["MapSpec", "draw_map", "draw_maps", "page_size_px", "render_map"]
 
 _AREA_IN2 = 38.0  # of the frame: as much as an A4 page holds beside the panel
-_ASPECT = (0.62, 1.45)
+_ASPECT = (0.72, 1.45)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.25, 0.82, 0.72
 _GAP, _PANEL = 0.35, 2.05
 
@@ -81,6 +81,12 @@ class MapSpec:
         return str(self.grid.attrs.get("units", ""))
 
     @property
+    def notes(self) -> str:
+        """What the panel says at its foot: the coordinate system, then the caption."""
+        crs = self.crs_text if self.crs_text is not None else str(self.grid.attrs.get("crs", ""))
+        return "\n".join(part for part in (crs, self.caption) if part)
+
+    @property
     def colours(self) -> MapStyle:
         """The style that applies."""
         return self.style if self.style is not None else style_for(self.name)
@@ -96,16 +102,17 @@ class _Frame:
     north_m: float
     width_in: float
     height_in: float
+    panel_in: float
 
     @property
     def page_in(self) -> tuple[float, float]:
         width = _LEFT + self.width_in + _GAP + _PANEL + _RIGHT
-        return width, _TOP + self.height_in + _BOTTOM
+        return width, _TOP + max(self.height_in, self.panel_in) + _BOTTOM
 
 
 def page_size_px(spec: MapSpec) -> tuple[int, int]:
     """Return the width and height that the map of ``spec`` will have, in pixels."""
-    width, height = _frame(spec.grid).page_in
+    width, height = _frame(spec).page_in
     return int(width * DPI), int(height * DPI)
 
 
@@ -121,12 +128,17 @@ def render_map(spec: MapSpec) -> Picture:
         stretch = spec.colours.stretch(spec.grid.to_numpy())
     except BadParameter as cause:
         raise BadParameter(f"map {spec.name}: {cause.detail}", hint=cause.hint) from cause
-    frame = _frame(spec.grid)
+    frame = _frame(spec)
     width, height = frame.page_in
     figure = new_figure(width, height)
     _draw_headings(figure, spec, width, height)
     axes = figure.add_axes(
-        (_LEFT / width, _BOTTOM / height, frame.width_in / width, frame.height_in / height)
+        (
+            _LEFT / width,
+            1 - (_TOP + frame.height_in) / height,
+            frame.width_in / width,
+            frame.height_in / height,
+        )
     )
     _draw_raster(axes, spec, frame, stretch)
     for overlay in spec.overlays:
@@ -150,8 +162,9 @@ def draw_maps(specs: Iterable[MapSpec], folder: Path) -> dict[str, Picture]:
     return pictures
 
 
-def _frame(grid: xr.DataArray) -> _Frame:
+def _frame(spec: MapSpec) -> _Frame:
     """Fit the window to the grid; very long or wide grids get white ground beside them."""
+    grid = spec.grid
     north_cell, east_cell = spacing_m(grid)
     easting, northing = grid["easting"].to_numpy(), grid["northing"].to_numpy()
     west, east = easting[0] - east_cell / 2, easting[-1] + east_cell / 2
@@ -167,6 +180,7 @@ def _frame(grid: xr.DataArray) -> _Frame:
         north_m=float(north + pad_north),
         width_in=width_in,
         height_in=width_in * aspect,
+        panel_in=least_height_in(spec.notes, spec.overlays, width_in=_PANEL),
     )
 
 
@@ -214,11 +228,10 @@ def _draw_panel(figure: Figure, spec: MapSpec, frame: _Frame, stretch: Stretch) 
         left_in=_LEFT + frame.width_in + _GAP,
         width_in=_PANEL,
         bottom_in=_BOTTOM,
-        top_in=_BOTTOM + frame.height_in,
+        top_in=height - _TOP,
         page_in=(width, height),
     )
-    crs = spec.crs_text if spec.crs_text is not None else str(spec.grid.attrs.get("crs", ""))
-    panel.draw_text_block(" \n".join(part for part in (crs, spec.caption) if part))
+    panel.draw_text_block(spec.notes)
     panel.draw_scale_bar(metres_per_inch=(frame.east_m - frame.west_m) / frame.width_in)
     panel.draw_north_arrow(convergence_deg=spec.convergence_deg)
     panel.draw_legends(spec.overlays)

@@ -21,7 +21,7 @@ _SHADES = 64
 _STEEP = 97.0  # percentile of the gradient that is shown as a slope of _STEEP_SLOPE
 _STEEP_SLOPE = 1.2
 _GRADIENT_SAMPLE = 200_000
-_DARKEST, _LIGHTEST = 0.5, 0.45
+_DARKEST, _LIGHTEST = 0.45, 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +124,14 @@ def _colour(
 def _table(palette: Palette, strength: float) -> NDArray[np.uint8]:
     """Shade every colour of a palette, (shades * colours + 1, 4); the last row is transparent.
 
-    Shadow multiplies linear light, which in Oklab scales lightness and chroma alike; glare mixes
-    towards white. Both keep the hue, so that a shaded colour still reads as its value.
+    Shadow lowers lightness, and chroma by the root of that, so that pale colours do not go grey;
+    glare mixes towards white. Both keep the hue in Oklab: a shaded colour still reads as its value.
     """
     lab = to_oklab(palette.colours())
     light = strength * np.linspace(-1.0, 1.0, _SHADES)[:, None, None]
     white = np.array([1.0, 0.0, 0.0])
-    dark = lab * (1 + _DARKEST * np.minimum(light, 0))
+    shadow = 1 + _DARKEST * np.minimum(light, 0)
+    dark = lab * np.concatenate([shadow, np.sqrt(shadow), np.sqrt(shadow)], axis=-1)
     shaded = dark + (white - dark) * (_LIGHTEST * np.maximum(light, 0))
     rgb = from_oklab(shaded).reshape(-1, 3)
     table = np.full((len(rgb) + 1, 4), 255, dtype=np.uint8)

@@ -124,7 +124,7 @@ class Stretch:
         """
         if self.marks:
             return tuple(_mark(value, float(self(np.array(value)))) for value in self.marks)
-        targets = np.linspace(0.0, 1.0, count)
+        targets = np.linspace(0.0, 1.0, count | 1)  # odd: the middle, so zero, is among them
         reach = 0.3 / count
         ticks: list[Tick] = []
         for target in targets:
