@@ -20,6 +20,7 @@ from quetzalcore.geophysics.conditioning.misfit import (
     ErrorModel,
     estimate_errors,
     misfit_deviation_nt,
+    tie_factors,
 )
 from quetzalcore.geophysics.conditioning.step import StepResult, change_between
 from quetzalcore.geophysics.quality.geometry import Runs, distance_along_m, runs_of
@@ -147,6 +148,7 @@ def adjust(found: Crossovers, basis: DriftBasis, model: ErrorModel) -> Floats:
     design, prior = _design(found, basis), _prior(found, basis, model)
     matrix = csr_array(design, shape=(len(found), basis.unknowns))
     deviation = misfit_deviation_nt(found, model)
+    deviation = deviation * tie_factors(found, deviation)
     weight = np.ones(len(found))
     unknowns = np.zeros(basis.unknowns)
     for _ in range(_ROUNDS):
@@ -235,7 +237,7 @@ def _result(
     crossed += np.bincount(found.tie, minlength=len(runs))
     kinds = {line.index: line.kind for line in lines}
     per_line = tuple(
-        _summary(survey, runs, i, kinds[int(runs.line[i])], int(crossed[i]), correction)
+        _summary(survey, runs, i, kinds.get(int(runs.line[i]), LineKind.OTHER), int(crossed[i]), correction)
         for i in range(len(runs))
     )
     alone = sum(line.crossovers == 0 and line.kind is not LineKind.OTHER for line in per_line)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quetzalcore.geophysics.conditioning.crossing import Crossovers
 from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
-from quetzalcore.geophysics.survey import Floats
+from quetzalcore.geophysics.survey import Bools, Floats
 
-__all__ = ["ErrorModel", "estimate_errors", "misfit_deviation_nt"]
+__all__ = ["ErrorModel", "estimate_errors", "misfit_deviation_nt", "tie_factors"]
 
 _LEAST_NT = 0.05
-_PASSES = 3
+_BINS = 8  # of equal count, by gradient
+_CALM = 0.5  # quantile of the gradient: drift is looked for where position matters least
+_FAR_ON_TRAVERSE = (2, 3)  # crossovers apart: only the level is still the same
+_FAR_ON_TIE = (4, 5, 6)  # beyond the strike length of one anomaly, which mimics drift
+_CAUTION = 0.5  # standard errors that are taken off every variance before it is believed
+_FEWEST = 10  # crossovers on a tie, to judge how far to trust it
+_WORST, _BEST = 10.0, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +55,77 @@ def misfit_deviation_nt(found: Crossovers, model: ErrorModel) -> Floats:
 def estimate_errors(found: Crossovers) -> ErrorModel:
     """Estimate every deviation robustly from the misfits, by moments.
 
-    Each tie's median comes off first; then each traverse's weighted median gives constants, and the
-    covariance of neighbouring crossovers along a line gives its drift (errors of single
-    readings and positions do not repeat from one crossover to the next, drift does). What is left
-    divides into a part that does not depend on the gradient and one proportional to it.
+    Each tie's median comes off first. Errors of single readings and positions do not repeat from
+    one tie to the next, the level of a traverse does: the covariance of crossovers two or three apart
+    on one traverse is the variance of levels, what neighbours have beyond it is drift. Likewise the
+    covariance four to six apart along a tie is the tie's drift (nearer ones share an anomaly, and with
+    it the effect of one error of position). Covariances come from crossovers in the calmer half
+    of the gradients, and half a standard error is taken off each: what the misfits do not
+    show is not corrected. A tie's drift, which dozens of crossovers fix, may be at least as
+    large as the error of one reading. What is left divides into a part that does not depend on the
+    gradient and one proportional to it.
     """
-    tie_free = found.misfit_nt - _group_medians(found.misfit_nt, found.tie)
-    reading, position = _split(tie_free, found.gradient_nt_m)
-    constant = drift_a = drift_b = 0.0
-    for _ in range(_PASSES):
-        deviation = np.hypot(reading, position * found.gradient_nt_m)
-        calm = deviation <= np.median(deviation)
-        constant = _constant_nt(tie_free[calm], found.traverse[calm], deviation[calm])
-        level = _group_medians_of(tie_free, found.traverse, calm)
-        left = tie_free - level
-        drift_a = _drift_nt(left, deviation, found.traverse, found.traverse_along_m)
-        drift_b = _drift_nt(left, deviation, found.tie, found.tie_along_m)
-        reading, position = _split(left, found.gradient_nt_m)
+    misfit = found.misfit_nt - _group_medians(found.misfit_nt, found.tie)
+    calm = found.gradient_nt_m <= np.quantile(found.gradient_nt_m, _CALM)
+    on_traverse = _Sequence.of(misfit, found.traverse, found.traverse_along_m, calm)
+    on_tie = _Sequence.of(misfit, found.tie, found.tie_along_m, calm)
+    near, far = on_traverse.covariance((1,)), on_traverse.covariance(_FAR_ON_TRAVERSE)
+    level = far if np.isfinite(far) else near
+    constant = max(level, 0.0)
+    drift = max(near - level, 0.0) if np.isfinite(near) else 0.0
+    tie_drift = max(on_tie.covariance(_FAR_ON_TIE), 0.0)
+    flat, position = _split(misfit, found.gradient_nt_m)
+    explained = np.nan_to_num(constant) + drift + np.nan_to_num(tie_drift)
+    reading = np.sqrt(max(flat**2 - explained, (_BEST * flat) ** 2, _LEAST_NT**2))
     return ErrorModel(
-        reading_nt=reading,
+        reading_nt=float(reading),
         position_m=position,
-        traverse_constant_nt=constant,
-        traverse_drift_nt=drift_a,
-        tie_drift_nt=drift_b,
+        traverse_constant_nt=float(np.sqrt(np.nan_to_num(constant))),
+        traverse_drift_nt=float(np.sqrt(drift)),
+        tie_drift_nt=max(float(np.sqrt(np.nan_to_num(tie_drift))), float(reading)),
     )
+
+
+def tie_factors(found: Crossovers, deviation_nt: Floats) -> Floats:
+    """Return by what to multiply each deviation for its tie's own quality, (c,): 1 is as expected."""
+    scaled = (found.misfit_nt - _group_medians(found.misfit_nt, found.tie)) / deviation_nt
+    factors = np.ones(int(found.tie.max()) + 1)
+    for tie in np.unique(found.tie):
+        mine = np.abs(scaled[found.tie == tie])
+        if len(mine) >= _FEWEST:
+            factors[tie] = np.clip(MAD_TO_SIGMA * np.median(mine), _BEST, _WORST)
+    return factors[found.tie]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sequence:
+    """Misfits in the order in which their lines meet them."""
+
+    misfit_nt: Floats
+    line: NDArray[np.intp]
+    calm: Bools
+
+    @classmethod
+    def of(cls, misfit_nt: Floats, line: NDArray[np.intp], along_m: Floats, calm: Bools) -> Self:
+        order = np.lexsort((along_m, line))
+        return cls(misfit_nt=misfit_nt[order], line=line[order], calm=calm[order])
+
+    def covariance(self, lags: tuple[int, ...]) -> float:
+        """Return the robust covariance of crossovers so far apart on one line, less half its error.
+
+        NaN where there are fewer than two such pairs.
+        """
+        first, second = [], []
+        for lag in lags:
+            pair = (self.line[lag:] == self.line[:-lag]) & self.calm[lag:] & self.calm[:-lag]
+            first.append(self.misfit_nt[:-lag][pair])
+            second.append(self.misfit_nt[lag:][pair])
+        a, b = np.concatenate(first), np.concatenate(second)
+        if len(a) < 2:  # noqa: PLR2004 -- a pair has no spread
+            return float("nan")
+        plus, minus = (MAD_TO_SIGMA * np.median(np.abs(x)) for x in (a + b, a - b))
+        error = 2.0 * float(plus**2 + minus**2) / 4.0 / np.sqrt(len(a))
+        return float(float(plus**2 - minus**2) / 4.0 - _CAUTION * error)
 
 
 def _group_medians(values: Floats, group: NDArray[np.intp]) -> Floats:
@@ -82,46 +136,19 @@ def _group_medians(values: Floats, group: NDArray[np.intp]) -> Floats:
     return medians[group]
 
 
-def _group_medians_of(values: Floats, group: NDArray[np.intp], calm: NDArray[np.bool_]) -> Floats:
-    """Return group medians from the calm values only; 0 for groups that have none."""
-    medians = np.zeros(int(group.max()) + 1)
-    for one in np.unique(group[calm]):
-        medians[one] = np.median(values[calm & (group == one)])
-    return medians[group]
-
-
 def _split(misfit: Floats, gradient: Floats) -> tuple[float, float]:
-    """Divide misfits into a flat part, nT, and a part proportional to the gradient, metres."""
-    order = np.argsort(gradient, kind="stable")
-    quarter = max(len(order) // 4, 1)
-    flat, steep = order[:quarter], order[-quarter:]
-    reading = max(MAD_TO_SIGMA * float(np.median(np.abs(misfit[flat]))), _LEAST_NT)
-    excess = np.median(np.abs(misfit[steep])) * MAD_TO_SIGMA
-    slope = float(np.median(gradient[steep]))
-    position = np.sqrt(max(float(excess) ** 2 - reading**2, 0.0)) / slope if slope > 0.0 else 0.0
-    flat_slope = float(np.median(gradient[flat]))
-    reading = np.sqrt(max(reading**2 - (position * flat_slope) ** 2, _LEAST_NT**2))
-    return float(reading), float(position)
+    """Divide misfits into a flat part, nT, and a part proportional to the gradient, metres.
 
+    Fits variance = flat^2 + (position gradient)^2 to the robust variances of eight classes of gradient,
+    by least squares of relative errors with both parts at least zero.
+    """
+    from scipy.optimize import nnls  # noqa: PLC0415 -- slow import
 
-def _constant_nt(misfit: Floats, traverse: NDArray[np.intp], deviation: Floats) -> float:
-    """Return the deviation of the traverses' levels beyond what their crossovers' noise explains."""
-    counts = np.bincount(traverse)
-    present = np.flatnonzero(counts)
-    medians = np.array([np.median(misfit[traverse == one]) for one in present])
-    spread = MAD_TO_SIGMA * float(np.median(np.abs(medians - np.median(medians))))
-    noise = np.bincount(traverse, deviation**2)[present] / counts[present] ** 2
-    return float(np.sqrt(max(spread**2 - 1.57 * float(np.median(noise)), 0.0)))
-
-
-def _drift_nt(misfit: Floats, deviation: Floats, line: NDArray[np.intp], along_m: Floats) -> float:
-    """Return the root of the robust covariance of neighbours along lines (0 where negative)."""
-    order = np.lexsort((along_m, line))
-    scaled = misfit[order] / deviation[order]
-    same = np.diff(line[order]) == 0
-    a, b, size = scaled[:-1][same], scaled[1:][same], deviation[order][:-1][same]
-    if not len(a):
-        return 0.0
-    plus, minus = (np.median(np.abs(x)) * MAD_TO_SIGMA for x in (a + b, a - b))
-    covariance = float(plus**2 - minus**2) / 4.0
-    return float(np.sqrt(max(covariance, 0.0)) * np.median(size))
+    classes = np.array_split(np.argsort(gradient, kind="stable"), _BINS)
+    classes = [rows for rows in classes if len(rows)]
+    variance = np.array([(MAD_TO_SIGMA * np.median(np.abs(misfit[rows]))) ** 2 for rows in classes])
+    steep = np.array([np.median(gradient[rows]) ** 2 for rows in classes])
+    scale = np.maximum(variance, _LEAST_NT**2)
+    parts, _ = nnls(np.column_stack([1.0 / scale, steep / scale]), variance / scale)
+    flat, position = np.sqrt(parts)
+    return max(float(flat), _LEAST_NT), float(position)
