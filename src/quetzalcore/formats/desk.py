@@ -1,0 +1,238 @@
+"""One survey file while it is read: what its columns are for, and what was noted on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from quetzalcore.errors import BadSurvey, BadTable, Where
+from quetzalcore.formats.dummies import drop_dummies
+from quetzalcore.formats.field import check_field_unit, field_unit, looks_like
+from quetzalcore.formats.gathering import Labels, Part
+from quetzalcore.formats.options import ReadOptions, Role
+from quetzalcore.formats.positions import Positions, check_positions, choose_frame, project
+from quetzalcore.formats.readers import open_table
+from quetzalcore.formats.rejects import Rejects
+from quetzalcore.formats.roles import channel_state, guess_roles
+from quetzalcore.formats.stamps import Stamps
+from quetzalcore.formats.table import Batch, Column, Wanted
+from quetzalcore.formats.units import find_unit
+from quetzalcore.geophysics.survey import Bools, Floats, HeightRole, Ints, Survey
+
+__all__ = ["Desk"]
+
+_X, _Y, _TMI, _HEIGHT, _TIME = "@x", "@y", "@tmi", "@height", "@time"
+
+
+class Desk:
+    """Turns batches of a file into stations, and stations into a survey."""
+
+    def __init__(self, path: str | Path, options: ReadOptions) -> None:
+        self.options = options
+        source, self._reader = open_table(path, options)
+        self.layout = self._reader.layout
+        self.where = source.where
+        self.notes: list[str] = list(self.layout.notes)
+        self.roles = guess_roles(self.layout.columns, options.columns, self.where)
+        self.frame = choose_frame(
+            self.roles, file_crs=self.layout.crs, options=options, where=self.where
+        )
+        self.note(self.frame.note)
+        self._tmi = self._magnetic_column()
+        self.state = channel_state(self._tmi)
+        self._unit = field_unit(self._tmi, options.units.get(Role.TMI))
+        self.rejects = Rejects()
+        self._lines = Labels()
+        self._stamps = Stamps(self.roles, self.layout, options.survey_date)
+        self._dummies: dict[str, Counter[float]] = {}
+        self._target: str | None = None
+        self._channels = self._further_channels()
+
+    def note(self, text: str) -> None:
+        """Remember what was assumed, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def batches(self) -> Iterator[Batch]:
+        """Read the columns that are used."""
+        numbers = {self.frame.x, self.frame.y, self._tmi.name, *self._channels}
+        if Role.HEIGHT in self.roles:
+            numbers.add(self.roles[Role.HEIGHT].column)
+        texts = [self.roles[role].column for role in (Role.LINE, Role.DATE) if role in self.roles]
+        if self._stamps.time is not None:
+            if self._stamps.time_is_text:
+                texts.append(self._stamps.time)
+            else:
+                numbers.add(self._stamps.time)
+        wanted = Wanted(
+            numbers=tuple(c.name for c in self.layout.columns if c.name in numbers),
+            texts=tuple(dict.fromkeys(texts)),
+            needed=frozenset({self.frame.x, self.frame.y, self._tmi.name}),
+        )
+        return self._reader.batches(wanted, self.rejects)
+
+    def part(self, batch: Batch) -> Part:
+        """Take the stations out of a batch; rows without a position are rejected."""
+        numbers = {
+            name: self._without_dummies(name, values) for name, values in batch.numbers.items()
+        }
+        time, date = self._stamps.of_batch(batch)
+        columns = {_X: numbers[self.frame.x], _Y: numbers[self.frame.y]}
+        columns[_TMI] = numbers[self._tmi.name] * self._unit.factor
+        if Role.HEIGHT in self.roles:
+            columns[_HEIGHT] = numbers[self.roles[Role.HEIGHT].column] * self._height_factor()
+        if time is not None:
+            columns[_TIME] = time
+        columns.update({name: numbers[name] for name in self._channels})
+        return self._placed(batch, columns, self._line_codes(batch), date)
+
+    def survey(self, part: Part) -> Survey:
+        """Project the stations, bring lines together and build the survey."""
+        numbers = part.numbers
+        if not len(part):
+            raise BadSurvey(
+                "no row can be used", hint="see the rejected rows", where=self.where
+            )
+        check_positions(numbers[_X], numbers[_Y], self.frame, self.where)
+        self._check_readings(numbers[_TMI])
+        places = project(numbers[_X], numbers[_Y], self.frame, self._target)
+        self._target = places.crs
+        seconds = self._stamps.seconds(numbers.get(_TIME), part.date)
+        for text in self._stamps.notes:
+            self.note(text)
+        self._note_dummies()
+        return self._sorted(self._built(part, places, seconds))
+
+    def _built(self, part: Part, places: Positions, seconds: Floats | None) -> Survey:
+        numbers = part.numbers
+        good = np.isfinite(places.easting_m) & np.isfinite(places.northing_m)
+        survey = Survey(
+            easting_m=np.where(good, places.easting_m, 0.0),
+            northing_m=np.where(good, places.northing_m, 0.0),
+            tmi_nt=numbers[_TMI],
+            line=part.line,
+            line_names=tuple(self._lines.names) or ("1",),
+            crs=places.crs,
+            height_m=numbers.get(_HEIGHT),
+            height_role=self._height_role(),
+            time_s=seconds,
+            longitude_deg=places.longitude_deg,
+            latitude_deg=places.latitude_deg,
+            channels=MappingProxyType({name: numbers[name] for name in self._channels}),
+        )
+        lost = int((~good).sum())
+        if lost:
+            self.note(f"{lost} stations lie where {places.crs} is not defined and were left out")
+            return survey.select(good)
+        return survey
+
+    def _sorted(self, survey: Survey) -> Survey:
+        """Bring the rows of each line together, in the order of their first appearance."""
+        runs = [line for line, _ in survey.line_slices()]
+        if len(runs) == len(set(runs)):
+            return survey
+        self.note("rows of one line were not together in the file: they were brought together")
+        return survey.select(np.argsort(survey.line, kind="stable"))
+
+    def _placed(
+        self, batch: Batch, columns: dict[str, Floats], line: Ints, date: Ints | None
+    ) -> Part:
+        x, y = columns[_X], columns[_Y]
+        good: Bools = np.isfinite(x) & np.isfinite(y)
+        for row in batch.rows[~good]:
+            self.rejects.add(int(row), "no position")
+        dropout = good & (x == 0.0) & (y == 0.0) if self.frame.geographic else ~good & good
+        for row in batch.rows[dropout]:
+            self.rejects.add(int(row), "position 0, 0")
+        good &= ~dropout
+        if good.all():
+            return Part(numbers=columns, line=line, date=date)
+        return Part(
+            numbers={name: values[good] for name, values in columns.items()},
+            line=line[good],
+            date=None if date is None else date[good],
+        )
+
+    def _line_codes(self, batch: Batch) -> Ints:
+        if Role.LINE not in self.roles:
+            self.note("no column names the line: the file is read as one line")
+            return np.zeros(len(batch), dtype=np.int32)
+        return self._lines.encode(batch.texts[self.roles[Role.LINE].column])
+
+    def _without_dummies(self, name: str, values: Floats) -> Floats:
+        column = self.layout.column(name)
+        declared = (*(column.missing if column else ()), *self.options.missing)
+        return drop_dummies(values, declared, self._dummies.setdefault(name, Counter()))
+
+    def _note_dummies(self) -> None:
+        for name, counted in self._dummies.items():
+            for dummy, times in counted.items():
+                self.note(f"column {name}: {times:,} values of {dummy:g} were taken as missing")
+
+    def _magnetic_column(self) -> Column:
+        guess = self.roles.get(Role.TMI)
+        column = None if guess is None else self.layout.column(guess.column)
+        if guess is None or column is None:
+            names = ", ".join(c.name for c in self.layout.columns if c.numeric) or "none"
+            raise BadTable(
+                f"no numeric column is a magnetic reading (numeric columns: {names})",
+                hint="name it: --column tmi=NAME",
+                where=self.where,
+            )
+        if not column.numeric:
+            raise BadTable(
+                f"column {column.name} does not hold numbers",
+                hint="name another one: --column tmi=NAME",
+                where=Where(file=self.where.file, column=column.name),
+            )
+        self.note(f"the magnetic reading is {column.name}: {guess.reason}")
+        return column
+
+    def _check_readings(self, tmi_nt: Floats) -> None:
+        finite = tmi_nt[np.isfinite(tmi_nt)]
+        if not len(finite):
+            raise BadSurvey(
+                "every reading is missing",
+                hint="check the column, or name another one: --column tmi=NAME",
+                where=Where(file=self.where.file, column=self._tmi.name),
+            )
+        check_field_unit(finite, self._unit, self._tmi.name, self.where)
+        low, middle, high = (float(v) for v in (finite.min(), np.median(finite), finite.max()))
+        self.note(
+            f"by its name the reading is {self.state.value}, by its size it is "
+            f"{looks_like(low, middle, high)}"
+        )
+        said = "" if self._unit.named else " is assumed: no unit is named"
+        self.note(f"the unit of {self._tmi.name}: {self._unit.symbol}{said}")
+
+    def _height_factor(self) -> float:
+        column = self.layout.column(self.roles[Role.HEIGHT].column)
+        text = self.options.units.get(Role.HEIGHT) or (column.unit if column else None)
+        unit = find_unit(text)
+        return unit.factor if unit is not None and unit.quantity == "length" else 1.0
+
+    def _height_role(self) -> HeightRole | None:
+        guess = self.roles.get(Role.HEIGHT)
+        if guess is None:
+            return None
+        if self.options.height_role is not None:
+            return self.options.height_role
+        if guess.height_role is not None:
+            self.note(f"heights are {guess.height_role.value}: {guess.reason}")
+            return guess.height_role
+        self.note(
+            f"the name {guess.column} does not say what heights are measured from: orthometric "
+            "(above sea level) is assumed"
+        )
+        return HeightRole.ORTHOMETRIC
+
+    def _further_channels(self) -> tuple[str, ...]:
+        used = {self.frame.x, self.frame.y, self._tmi.name}
+        used |= {guess.column for guess in self.roles.values()}
+        if self.options.channels is not None:
+            return tuple(name for name in self.options.channels if name not in used)
+        return tuple(c.name for c in self.layout.columns if c.numeric and c.name not in used)
