@@ -76,7 +76,7 @@ def emit_numba(pair: PairFunction) -> Callable[..., None]:
     """
     # Compiled under this file's name: Numba keeps its cache beside the file a function comes from.
     code = compile(_source(pair), __file__, "exec")
-    scope: dict[str, Any] = {}
+    scope: dict[str, Any] = {"__name__": __name__}  # Numba loads its cache by module name
     exec(code, scope)  # noqa: S102 -- our own text, made of numbered names only
     loop = scope["make"](pair.function, _fingerprint(pair.function))
     options = {name: value for name, value in OPTIONS.items() if name != "forceinline"}
