@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import ppigrf
+from numpy.typing import NDArray
 
 from benchmarks.race import Figure, interleave, peer_version
 from quetzalcore.geophysics import igrf
@@ -17,6 +18,8 @@ _DATE = dt.datetime(2024, 7, 2)  # noqa: DTZ001 -- ppigrf takes dates without a 
 _EXACT_BAR = 100.0
 _SURVEY_BAR = 10.0
 _BOUND_NT = 0.01
+
+Floats = NDArray[np.float64]
 
 
 def figures() -> list[Figure]:
@@ -57,26 +60,26 @@ def _exact() -> Figure:
     )
 
 
-def _points(extent_km: float, weeks: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, object]:
+def _points(extent_km: float, weeks: int) -> tuple[Floats, Floats, Floats, Floats]:
     """Scatter points over a square near Osborne, heights over 1 km, in the order of time."""
     rng = np.random.default_rng(22)
     half_deg = extent_km / 111.2 / 2
     lon = 140.7 + rng.uniform(-half_deg, half_deg, _POINTS) / np.cos(np.radians(22))
     lat = -22.0 + rng.uniform(-half_deg, half_deg, _POINTS)
-    year = 2024.4 + np.sort(rng.uniform(0, weeks / 52, _POINTS)) if weeks else 2024.4
-    return lon, lat, rng.uniform(0, 1000, _POINTS), year
+    spread = np.sort(rng.uniform(0, weeks / 52, _POINTS)) if weeks else np.zeros(())
+    return lon, lat, rng.uniform(0, 1000, _POINTS), 2024.4 + spread
 
 
 def _survey_total(extent_km: float, *, weeks: int) -> Figure:
     place = _points(extent_km, weeks)
     answer = igrf.survey_total(*place, bound_nt=_BOUND_NT)
-    error = float(np.abs(answer.total_nt - igrf.field(*place).total_nt).max())
+    error = _apart(answer.total_nt, igrf.field(*place).total_nt)
     times = interleave(
         lambda: igrf.survey_total(*place, bound_nt=_BOUND_NT),
         lambda: igrf.field(*place).total_nt,
         runs=9,
     )
-    return _figure("total", extent_km, weeks, times, error, answer.bound_nt)
+    return _figure(f"total, {_where(extent_km, weeks)}", times, error, answer.bound_nt)
 
 
 def _survey_field(extent_km: float, *, weeks: int) -> Figure:
@@ -84,36 +87,35 @@ def _survey_field(extent_km: float, *, weeks: int) -> Figure:
     answer = igrf.survey_field(*place, bound_nt=_BOUND_NT)
     truth = igrf.field(*place)
     error = max(
-        float(np.abs(answer.easting_nt - truth.easting_nt).max()),
-        float(np.abs(answer.northing_nt - truth.northing_nt).max()),
-        float(np.abs(answer.upward_nt - truth.upward_nt).max()),
+        _apart(answer.easting_nt, truth.easting_nt),
+        _apart(answer.northing_nt, truth.northing_nt),
+        _apart(answer.upward_nt, truth.upward_nt),
     )
     times = interleave(
         lambda: igrf.survey_field(*place, bound_nt=_BOUND_NT),
         lambda: igrf.field(*place),
         runs=9,
     )
-    return _figure("three components", extent_km, weeks, times, error, answer.bound_nt)
+    where = _where(extent_km, weeks)
+    return _figure(f"three components, {where}", times, error, answer.bound_nt)
 
 
-def _figure(
-    what: str,
-    extent_km: float,
-    weeks: int,
-    times: tuple[float, float, float],
-    error: float,
-    bound: float,
-) -> Figure:
+def _apart(one: Floats, other: Floats) -> float:
+    return float(np.abs(one - other).max())
+
+
+def _where(extent_km: float, weeks: int) -> str:
+    return f"1e6 points in {extent_km:.0f} km, {f'{weeks} weeks' if weeks else 'one date'}"
+
+
+def _figure(what: str, times: tuple[float, float, float], error: float, bound: float) -> Figure:
     ours, peer, ratio = times
-    dates = f"{weeks} weeks" if weeks else "one date"
-    bar = _SURVEY_BAR if what == "total" else 1.0  # surveys remove the total; the rest is a bonus
     return Figure(
-        work=f"IGRF-14 survey path, {what}, 1e6 points in {extent_km:.0f} km, {dates}; "
-        f"error {error:.4f} nT, proven {bound:.4f} nT",
+        work=f"IGRF-14 survey path, {what}; error {error:.4f} nT, proven {bound:.4f} nT",
         ours=f"{ours * 1e3:.1f} ms",
         peer=f"{peer * 1e3:.0f} ms",
         peer_name="our exact sum",
         ratio=ratio,
-        bar=f"{bar:.0f}x and the bound",
-        met=ratio >= bar and error <= bound <= _BOUND_NT,
+        bar=f"{_SURVEY_BAR:.0f}x and the bound",
+        met=ratio >= _SURVEY_BAR and error <= bound <= _BOUND_NT,
     )

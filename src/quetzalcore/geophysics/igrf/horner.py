@@ -80,6 +80,8 @@ def _points(  # noqa: PLR0917 -- kernels take positional arrays
 ) -> float:
     """Fill ``out`` block by block and return the largest scaled coordinate."""
     w = np.zeros(_ROWS * _L)
+    flat, counts = powers.ravel(), chunks.ravel()
+    width = powers.shape[3] // 4
     for begin in range(0, out.size, _L):
         end = min(begin + _L, out.size)
         _scale(w, height_m[begin:end], longitude_deg[begin:end], latitude_deg[begin:end], scales)
@@ -87,7 +89,8 @@ def _points(  # noqa: PLR0917 -- kernels take positional arrays
             _scale_year(w, year[begin:end], scales[0, 0], scales[0, 1])
         for a in range(chunks.shape[0] - 1, -1, -1):
             for b in range(chunks.shape[1] - 1, -1, -1):
-                _plane(w, powers[a, b], chunks[a, b])
+                row = (a * chunks.shape[1] + b) * chunks.shape[2]
+                _plane(w, flat, 4 * width * row, 4 * width, counts, row, chunks.shape[2])
                 _fold(w, _SUM_U, _SUM_H, _H, b == chunks.shape[1] - 1)
             _fold(w, _SUM_H, _SUM_T, _T, a == chunks.shape[0] - 1)
         _store(w, out[begin:end], root)
@@ -129,29 +132,47 @@ def _scale_year(w: Floats, year: Floats, centre: float, scale: float) -> None:
 
 
 @fast_kernel
-def _plane(w: Floats, powers: Floats, chunks: Ints) -> None:
-    """Sum over the powers of longitude and latitude by Horner's scheme."""
-    rows = chunks.size
-    while rows > 1 and chunks[rows - 1] == 0:
+def _plane(
+    w: Floats, powers: Floats, at: int, width: int, chunks: Ints, row: int, rows: int
+) -> None:  # noqa: PLR0917 -- as above
+    """Sum over the powers of longitude and latitude by Horner's scheme.
+
+    ``powers`` and ``chunks`` are flat, ``at`` and ``row`` say where the plane begins: slicing arrays
+    here would cost more than the arithmetic.
+    """
+    while rows > 1 and chunks[row + rows - 1] == 0:
         rows -= 1
-    for i in range(_L):
-        w[_SUM_U + i] = 0.0
     c = rows - 1
+    if chunks[row + c] <= 1:
+        _first_row(w, powers, at + c * width)
+        c -= 1
+    else:
+        for i in range(_L):
+            w[_SUM_U + i] = 0.0
     while c >= 0:
-        if chunks[c] > 1:
-            _long_row(w, powers[c], chunks[c])
-        elif c > 0 and chunks[c - 1] <= 1:
-            _two_rows(w, powers[c], powers[c - 1])
+        if chunks[row + c] > 1:
+            _long_row(w, powers, at + c * width, chunks[row + c])
+        elif c > 0 and chunks[row + c - 1] <= 1:
+            _two_rows(w, powers, at + c * width, at + (c - 1) * width)
             c -= 1
         else:
-            _row(w, powers[c])
+            _one_row(w, powers, at + c * width)
         c -= 1
 
 
 @inline_kernel
-def _row(w: Floats, powers: Floats) -> None:
+def _first_row(w: Floats, powers: Floats, at: int) -> None:
+    """Start with the highest power of longitude."""
+    c0, c1, c2, c3 = powers[at], powers[at + 1], powers[at + 2], powers[at + 3]
+    for i in range(_L):
+        v = w[_V + i]
+        w[_SUM_U + i] = c0 + v * (c1 + v * (c2 + v * c3))
+
+
+@inline_kernel
+def _one_row(w: Floats, powers: Floats, at: int) -> None:
     """Take the next power of longitude: a cubic in latitude."""
-    c0, c1, c2, c3 = powers[0], powers[1], powers[2], powers[3]
+    c0, c1, c2, c3 = powers[at], powers[at + 1], powers[at + 2], powers[at + 3]
     for i in range(_L):
         v = w[_V + i]
         cubic = c0 + v * (c1 + v * (c2 + v * c3))
@@ -159,10 +180,10 @@ def _row(w: Floats, powers: Floats) -> None:
 
 
 @inline_kernel
-def _two_rows(w: Floats, upper: Floats, lower: Floats) -> None:
+def _two_rows(w: Floats, powers: Floats, upper: int, lower: int) -> None:
     """Take two powers of longitude in one pass over the lanes."""
-    a0, a1, a2, a3 = upper[0], upper[1], upper[2], upper[3]
-    b0, b1, b2, b3 = lower[0], lower[1], lower[2], lower[3]
+    a0, a1, a2, a3 = powers[upper], powers[upper + 1], powers[upper + 2], powers[upper + 3]
+    b0, b1, b2, b3 = powers[lower], powers[lower + 1], powers[lower + 2], powers[lower + 3]
     for i in range(_L):
         u, v = w[_U + i], w[_V + i]
         first = a0 + v * (a1 + v * (a2 + v * a3))
@@ -171,13 +192,13 @@ def _two_rows(w: Floats, upper: Floats, lower: Floats) -> None:
 
 
 @inline_kernel
-def _long_row(w: Floats, powers: Floats, chunks: int) -> None:
+def _long_row(w: Floats, powers: Floats, at: int, chunks: int) -> None:
     """Take the next power of longitude: a polynomial of more than four powers of latitude."""
     for i in range(_L):
         w[_ROW + i] = 0.0
     for chunk in range(chunks - 1, -1, -1):
-        c0, c1 = powers[4 * chunk], powers[4 * chunk + 1]
-        c2, c3 = powers[4 * chunk + 2], powers[4 * chunk + 3]
+        begin = at + 4 * chunk
+        c0, c1, c2, c3 = powers[begin], powers[begin + 1], powers[begin + 2], powers[begin + 3]
         for i in range(_L):
             v = w[_V + i]
             cubic = c0 + v * (c1 + v * (c2 + v * c3))

@@ -26,8 +26,8 @@ Floats = NDArray[np.float64]
 _E2 = FLATTENING * (2 - FLATTENING)
 _POLAR_RADIUS_M = EQUATORIAL_RADIUS_M * (1 - FLATTENING)
 _DEGREES = np.arange(1, DEGREE + 1)
-_ANGLES = np.geomspace(0.01, 1.5, 60)  # imaginary parts to try, radians
-_HEIGHTS = np.geomspace(0.005, 0.5, 40)  # imaginary parts to try, of the Earth's radius
+_ANGLES = np.geomspace(0.02, 1.5, 24)  # imaginary parts to try, radians
+_HEIGHTS = np.geomspace(0.01, 0.5, 16)  # imaginary parts to try, of the Earth's radius
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
