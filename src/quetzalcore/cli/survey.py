@@ -94,6 +94,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Process a survey: read, check, condition, grid, transform, find depths and targets, report."""
+    from quetzalcore.workloads.mag_survey.analysis import Request  # noqa: PLC0415 -- heavy
     from quetzalcore.workloads.mag_survey.pipeline import run_survey  # noqa: PLC0415 -- heavy
 
     earlier = read_earlier(from_result)
@@ -132,20 +133,20 @@ def run(
         )
     folder = output or Path(f"{source.name.split('.')[0]}-products")
     with progress_bar(wanted=not (quiet or as_json)) as progress:
-        result = run_survey(
-            source,
-            built,
-            folder,
-            progress=progress,
-            today=dt.datetime.now(tz=dt.UTC),
+        request = Request(
+            source=source,
+            config=built,
+            now=dt.datetime.now(tz=dt.UTC),
             clock=time.perf_counter,
+            progress=progress,
             expected_digests=earlier.digests if earlier else {},
             priors_text=settings.priors_file.read_text("utf-8") if settings.priors_file else None,
         )
+        outcome = run_survey(request, folder)
     if as_json:
-        print_json(result.document)
+        print_json(outcome.document)
     elif not quiet:
-        _print_outcome(result.document, folder)
+        _print_outcome(outcome.document, folder)
 
 
 def _print_outcome(document: dict[str, Any], folder: Path) -> None:

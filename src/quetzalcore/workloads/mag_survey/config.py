@@ -22,8 +22,8 @@ class Stage(StrEnum):
     """The steps that may be skipped by name, in the order in which they run."""
 
     DESPIKE = "despike"
-    COMPENSATION = "compensation"
     LAG = "lag"
+    COMPENSATION = "compensation"
     HEADING = "heading"
     DIURNAL = "diurnal"
     IGRF = "igrf"
@@ -99,6 +99,12 @@ class IgrfConfig(_Part):
     bound_nt: float = Field(default=0.01, gt=0)
 
 
+class GradientConfig(_Part):
+    """Measured gradient channels, by the file's own names; readings to starboard positive, nT/m."""
+
+    transverse: str | None = None
+
+
 class GridConfig(_Part):
     """How lines become a grid."""
 
@@ -153,6 +159,7 @@ class SurveyConfig(_Part):
     lag: LagConfig = LagConfig()
     diurnal: DiurnalConfig = DiurnalConfig()
     igrf: IgrfConfig = IgrfConfig()
+    gradients: GradientConfig = GradientConfig()
     grid: GridConfig = GridConfig()
     transforms: TransformConfig = TransformConfig()
     depth: DepthConfig = DepthConfig()

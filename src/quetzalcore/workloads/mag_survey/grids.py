@@ -1,0 +1,180 @@
+"""Lines to a grid, and the grid to its transforms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from quetzalcore.errors import BadSurvey
+from quetzalcore.geophysics import gridding, spectral
+from quetzalcore.geophysics.survey import Floats, Survey
+from quetzalcore.vgpu import CpuDevice
+from quetzalcore.workloads.mag_survey.config import GridConfig, TransformConfig
+from quetzalcore.workloads.mag_survey.record import Outcome, StageRecord
+from quetzalcore.workloads.mag_survey.scene import Scene
+from quetzalcore.workloads.mag_survey.surroundings import MainField
+
+__all__ = ["GridPoints", "TransformSet", "lines_to_grid", "transform_grid"]
+
+_PANELS_FROM_DEG = 2.0  # of change over the area: below it one operator is right everywhere
+_BLANK_LINES = 1.5
+_UPWARD_CELLS = 4.0
+_REGIONAL_CELLS = 40.0
+_MAX_CELLS = 100_000_000
+_PLANE_PERCENTILE = 99.0  # above (nearly) every sensor: below it the field would be extrapolated
+
+_OF_FIELD = ("upward", "dx", "dy", "dz", "thd", "analytic_signal", "pseudogravity", "rte")
+_OF_POLE = ("tilt", "hd_tdr", "theta")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GridPoints:
+    """What the gridder is given: stations, and what gradients add beside them."""
+
+    easting_m: Floats
+    northing_m: Floats
+    tmi_nt: Floats
+    weights: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransformSet:
+    """The grids by name, and what later stages take from them."""
+
+    grids: dict[str, xr.DataArray]
+    prepared: spectral.PreparedGrid
+    spectrum: spectral.RadialSpectrum
+    segments: tuple[spectral.DepthSegment, ...]
+
+
+def lines_to_grid(
+    scene: Scene, points: GridPoints, config: GridConfig
+) -> tuple[xr.DataArray, StageRecord]:
+    """Grid the conditioned readings; cells far from data are blank.
+
+    Raises
+    ------
+    BadSurvey
+        If the cell size makes a grid that no memory holds.
+    """
+    survey, spacing = scene.survey, scene.quality.line_spacing_m
+    cell = config.cell_size_m or gridding.default_cell_size(
+        spacing, scene.quality.station_spacing_m
+    )
+    blank_m = config.blank_distance_m or _BLANK_LINES * max(spacing, cell)
+    axes = gridding.grid_axes(points.easting_m, points.northing_m, cell_size_m=cell)
+    if len(axes[0]) * len(axes[1]) > _MAX_CELLS:
+        raise BadSurvey(
+            f"a cell of {cell:g} m makes a grid of {len(axes[1])} x {len(axes[0])} nodes",
+            hint="give a larger --cell-size, or check the positions for outliers",
+        )
+    if config.method == "equivalent-sources":
+        grid, details = _equivalent_sources(survey, points, axes, blank_m)
+    else:
+        grid, details = _minimum_curvature(survey, points, axes, config, blank_m)
+    record = StageRecord(
+        stage="gridding",
+        outcome=Outcome.DONE,
+        parameters={
+            "method": config.method,
+            "cell_size_m": cell,
+            "blank_distance_m": blank_m,
+            "rows": grid.shape[0],
+            "columns": grid.shape[1],
+            **details,
+        },
+    )
+    return grid, record
+
+
+def _minimum_curvature(
+    survey: Survey,
+    points: GridPoints,
+    axes: tuple[Floats, Floats],
+    config: GridConfig,
+    blank_m: float,
+) -> tuple[xr.DataArray, dict[str, object]]:
+    made = gridding.minimum_curvature(
+        points.easting_m,
+        points.northing_m,
+        points.tmi_nt,
+        axes=axes,
+        tension=config.tension,
+        weights=points.weights,
+        blank_distance_m=blank_m,
+        crs=survey.crs,
+    )
+    return made.grid, {
+        "tension": config.tension,
+        "cycles": made.cycles,
+        "largest_last_change_nt": made.change_nt,
+    }
+
+
+def _equivalent_sources(
+    survey: Survey, points: GridPoints, axes: tuple[Floats, Floats], blank_m: float
+) -> tuple[xr.DataArray, dict[str, object]]:
+    if survey.height_m is None:
+        raise BadSurvey(
+            "equivalent sources need the sensor's height and the survey has none",
+            hint="name the height column with --column height=NAME, or grid by minimum curvature",
+        )
+    usable = np.isfinite(survey.height_m) & np.isfinite(points.tmi_nt[: len(survey)])
+    upward = survey.height_m[usable]
+    fitted = gridding.fit_equivalent_sources(
+        survey.easting_m[usable],
+        survey.northing_m[usable],
+        upward,
+        points.tmi_nt[: len(survey)][usable],
+    )
+    level = float(np.percentile(upward, _PLANE_PERCENTILE))
+    grid = fitted.predict_grid(*axes, upward_m=level, crs=survey.crs)
+    blanked = gridding.blank(grid, points.easting_m, points.northing_m, distance_m=blank_m)
+    return blanked, {"plane_height_m": level, "fit_rms_nt": fitted.fit_rms_nt}
+
+
+def transform_grid(
+    tmi: xr.DataArray, field: MainField, config: TransformConfig
+) -> tuple[TransformSet, StageRecord]:
+    """Make every transform on one padded FFT; products of the pole come from the reduced field."""
+    cell = float(np.diff(tmi["easting"].to_numpy()[:2])[0])
+    upward_m = config.upward_m or _UPWARD_CELLS * cell
+    regional_m = config.regional_m or _REGIONAL_CELLS * cell
+    prepared = spectral.prepare(tmi, device=CpuDevice())
+    direction = spectral.FieldDirection(
+        inclination_deg=field.inclination_deg, declination_deg=field.grid_declination_deg
+    )
+    grids = {"tmi": tmi}
+    grids |= spectral.transform(prepared, _OF_FIELD, field=direction, height_m=upward_m)
+    grids |= spectral.transform(prepared, ("regional", "residual"), height_m=regional_m)
+    at_pole = spectral.at_pole(prepared, direction.inclination_deg, direction.declination_deg)
+    panels = field.spread_deg > _PANELS_FROM_DEG
+    if panels:
+        grids["rtp"] = spectral.reduce_to_pole_panels(tmi, field.direction_at)
+    else:
+        grids |= spectral.transform(prepared, ("rtp",), field=direction)
+    grids |= spectral.transform(at_pole, _OF_POLE)
+    spectrum = spectral.radial_power_spectrum(prepared)
+    record = StageRecord(
+        stage="transforms",
+        outcome=Outcome.DONE,
+        parameters={
+            "inclination_deg": round(field.inclination_deg, 3),
+            "declination_deg": round(field.declination_deg, 3),
+            "convergence_deg": round(field.convergence_deg, 3),
+            "field_direction_from": field.source,
+            "field_direction_spread_deg": round(field.spread_deg, 3),
+            "pole_in_panels": panels,
+            "upward_m": upward_m,
+            "regional_m": regional_m,
+        },
+    )
+    made = TransformSet(
+        grids=grids,
+        prepared=prepared,
+        spectrum=spectrum,
+        segments=tuple(spectral.spectral_depth(spectrum)),
+    )
+    return made, record

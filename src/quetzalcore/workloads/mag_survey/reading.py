@@ -1,0 +1,144 @@
+"""Every input file of a run: the survey, and whatever stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from quetzalcore.errors import BadParameter, BadSurvey, Where
+from quetzalcore.formats import (
+    ChannelState,
+    ReadOptions,
+    RejectedRows,
+    Role,
+    read_base_station,
+    read_grid,
+    read_survey,
+)
+from quetzalcore.geophysics.conditioning import BaseStation
+from quetzalcore.geophysics.survey import Floats, Survey
+from quetzalcore.workloads.mag_survey.config import InputConfig
+from quetzalcore.workloads.mag_survey.folder import sha256
+
+__all__ = ["InputFile", "Inputs", "fingerprint", "read_inputs", "read_options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """One input as provenance names it."""
+
+    role: str
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """What was read.
+
+    ``tmi_column`` is the reading's column and ``tmi_state`` how far it was processed by its name;
+    ``notes`` is everything that the readers assumed.
+    """
+
+    survey: Survey
+    file_format: str
+    tmi_column: str
+    tmi_state: ChannelState
+    notes: tuple[str, ...]
+    rejected: RejectedRows
+    base: BaseStation | None
+    calibration: Survey | None
+    dem: xr.DataArray | None
+    files: tuple[InputFile, ...]
+
+    def ground_elevation_m(self, survey: Survey) -> Floats | None:
+        """Give the ground's elevation under each station, (n,) m, or None where it is unknown."""
+        if self.dem is None:
+            return None
+        found = self.dem.interp(
+            easting=("station", survey.easting_m), northing=("station", survey.northing_m)
+        )
+        return np.asarray(found.to_numpy(), dtype=np.float64)
+
+
+def read_options(config: InputConfig) -> ReadOptions:
+    """Translate the configuration into what the readers take."""
+    return ReadOptions(
+        columns=config.columns,
+        units=config.units,
+        crs=config.crs,
+        height_role=config.height_role,
+        delimiter=config.delimiter,
+        date=config.date,
+    )
+
+
+def fingerprint(source: Path, config: InputConfig) -> tuple[InputFile, ...]:
+    """Name every input file with its size and digest.
+
+    Raises
+    ------
+    BadParameter
+        If one does not exist or is a folder.
+    """
+    roles = {
+        "survey": source,
+        "base_station": config.base_station,
+        "calibration": config.calibration,
+        "dem": config.dem,
+    }
+    return tuple(_input_file(role, path) for role, path in roles.items() if path is not None)
+
+
+def read_inputs(
+    source: Path, config: InputConfig, *, expected_digests: Mapping[str, str]
+) -> Inputs:
+    """Read every input.
+
+    Raises
+    ------
+    UserMistake
+        What the readers raise; BadParameter where a file is not the one of the run that is repeated.
+    """
+    files = fingerprint(source, config)
+    for file in files:
+        expected = expected_digests.get(file.role)
+        if expected is not None and expected != file.sha256:
+            raise BadParameter(
+                f"the {file.role} file has changed since the run that is to be repeated",
+                hint="restore it, or run without --from",
+                where=Where(file=file.path),
+            )
+    read = read_survey(source, read_options(config))
+    base = None if config.base_station is None else read_base_station(config.base_station)
+    calibration = config.calibration
+    if not np.isfinite(read.survey.tmi_nt).any():
+        raise BadSurvey("no reading is a number", hint="name the reading with --column tmi=NAME")
+    return Inputs(
+        survey=read.survey,
+        file_format=read.layout.format,
+        tmi_column=read.roles[Role.TMI].column,
+        tmi_state=read.state,
+        notes=read.notes,
+        rejected=read.rejected,
+        base=None if base is None else BaseStation(time_s=base.time_s, tmi_nt=base.tmi_nt),
+        calibration=None
+        if calibration is None
+        else read_survey(calibration, read_options(config)).survey,
+        dem=None if config.dem is None else read_grid(config.dem),
+        files=files,
+    )
+
+
+def _input_file(role: str, path: Path) -> InputFile:
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise BadParameter(
+            f"the {role} file {what}", hint="check the path", where=Where(file=str(path))
+        )
+    return InputFile(role=role, path=str(path), size=path.stat().st_size, sha256=sha256(path))

@@ -1,0 +1,162 @@
+"""Grids and depths to anomalies, source classes and drill targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from quetzalcore.formats.crs import to_lonlat
+from quetzalcore.geophysics import deposits, targets
+from quetzalcore.geophysics.deposits import ClassProbability
+from quetzalcore.geophysics.quality import QualityReport
+from quetzalcore.workloads.mag_survey.config import TargetConfig
+from quetzalcore.workloads.mag_survey.depths import DepthSet
+from quetzalcore.workloads.mag_survey.grids import TransformSet
+from quetzalcore.workloads.mag_survey.record import Outcome, StageRecord
+from quetzalcore.workloads.mag_survey.scene import Scene
+from quetzalcore.workloads.mag_survey.surroundings import Ground
+
+__all__ = ["TargetSet", "find_targets"]
+
+_CULTURE_LINES = 0.5  # how near to a flagged place an anomaly counts as culture, in line spacings
+_NO_PLACE = (float("nan"), float("nan"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TargetSet:
+    """Everything that was found.
+
+    ``places`` are longitude and latitude of each drill target, NaN without a CRS; ``elevation_m``
+    of the ground there, NaN where it is unknown.
+    """
+
+    anomalies: tuple[targets.Anomaly, ...]
+    classes: tuple[tuple[ClassProbability, ...], ...]
+    drill: tuple[targets.DrillTarget, ...]
+    excluded: tuple[targets.Exclusion, ...]
+    places: tuple[tuple[float, float], ...]
+    elevation_m: tuple[float, ...]
+    convergence_deg: float
+    prior: deposits.Prior
+
+
+def find_targets(
+    scene: Scene,
+    transforms: TransformSet,
+    depths: DepthSet | None,
+    *,
+    config: TargetConfig,
+    priors_text: str | None,
+) -> tuple[TargetSet, StageRecord]:
+    """Pick, describe, discriminate and rank.
+
+    Raises
+    ------
+    BadParameter
+        If the commodity or the geological setting is unknown.
+    """
+    survey, quality, field, ground = scene.survey, scene.quality, scene.field, scene.ground
+    petrophysics = deposits.load_priors(priors_text)
+    prior = petrophysics.with_prior(commodity=config.commodity, geology=config.geology)
+    below_ground = "ground" in ground.reference
+    clearance = ground.clearance_m(survey.easting_m[::100], survey.northing_m[::100])
+    anomalies = targets.pick_anomalies(
+        transforms.grids["residual"],
+        transforms.grids["analytic_signal"],
+        transforms.grids["rtp"],
+        inclination_deg=field.inclination_deg,
+        declination_deg=field.grid_declination_deg,
+        noise_nt=max(quality.noise_nt, 1e-3),
+        field_nt=field.intensity_nt,
+        min_amplitude_nt=config.min_anomaly_nt,
+        sensor_height_m=float(np.median(clearance)) if below_ground else 0.0,
+        depth_reference="ground" if below_ground else "the sensor",
+        depth_solutions=_other_depths(depths),
+        culture=_culture_mask(quality),
+    )
+    classes = targets.classify(anomalies, petrophysics=petrophysics, prior=prior)
+    ranking = targets.assess(
+        anomalies,
+        classes,
+        top_n=config.top_n,
+        min_anomaly_nt=config.min_anomaly_nt or 0.0,
+        commodity=config.commodity,
+        petrophysics=petrophysics,
+    )
+    found = TargetSet(
+        anomalies=anomalies,
+        classes=classes,
+        drill=ranking.targets,
+        excluded=ranking.excluded,
+        places=_places(ranking.targets, survey.crs),
+        elevation_m=_elevations(ranking.targets, ground),
+        convergence_deg=field.convergence_deg,
+        prior=prior,
+    )
+    record = StageRecord(
+        stage="targets",
+        outcome=Outcome.DONE,
+        parameters={
+            "anomalies": len(anomalies),
+            "targets": len(ranking.targets),
+            "excluded": len(ranking.excluded),
+            "commodity": config.commodity or "any",
+            "geology": config.geology or "any",
+        },
+    )
+    return found, record
+
+
+def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]:
+    if depths is None:
+        return ()
+    return tuple(
+        targets.DepthSolutions(
+            method=table.title,
+            easting_m=table.columns["easting_m"],
+            northing_m=table.columns["northing_m"],
+            depth_below_sensor_m=table.columns["depth_below_sensor_m"],
+            sigma_m=table.columns["uncertainty_m"],
+        )
+        for table in depths.tables
+        if table.name != "euler" and len(table)
+    )
+
+
+def _culture_mask(quality: QualityReport) -> Callable[[float, float], bool] | None:
+    if not quality.culture:
+        return None
+    tree = cKDTree([(flag.easting_m, flag.northing_m) for flag in quality.culture])
+    reach_m = _CULTURE_LINES * quality.line_spacing_m
+
+    def is_culture(easting_m: float, northing_m: float) -> bool:
+        distance, _ = tree.query((easting_m, northing_m))
+        return bool(distance <= reach_m)
+
+    return is_culture
+
+
+def _places(
+    found: tuple[targets.DrillTarget, ...], crs: str | None
+) -> tuple[tuple[float, float], ...]:
+    if crs is None or not found:
+        return tuple(_NO_PLACE for _ in found)
+    longitude, latitude = to_lonlat(
+        np.array([target.easting_m for target in found]),
+        np.array([target.northing_m for target in found]),
+        crs,
+    )
+    return tuple(zip(longitude.tolist(), latitude.tolist(), strict=True))
+
+
+def _elevations(found: tuple[targets.DrillTarget, ...], ground: Ground) -> tuple[float, ...]:
+    if not found:
+        return ()
+    elevation = ground.elevation_m(
+        np.array([target.easting_m for target in found]),
+        np.array([target.northing_m for target in found]),
+    )
+    return tuple(elevation.tolist())
