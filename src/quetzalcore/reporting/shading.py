@@ -92,13 +92,13 @@ def raster(
     Parameters
     ----------
     grid : xr.DataArray
-        Dims (northing, easting). More than twice as fine as the pixels: averaged first (NaN left
-        out), then shaded; otherwise shaded at its own resolution and resized with antialiasing.
+        Dims (northing, easting). Twice as fine as the pixels or finer: averaged first (NaN left out).
+        Then shaded at that resolution and resized with antialiasing.
     size_px : (int, int)
         Width and height of the result.
     """
     cell = spacing_m(grid)
-    factor = max(1, min(grid.shape[1] // (2 * size_px[0]), grid.shape[0] // (2 * size_px[1])))
+    factor = max(1, min(grid.shape[1] // size_px[0], grid.shape[0] // size_px[1]))
     values = _block_mean(grid.to_numpy().astype(np.float32, copy=False), factor)
     light = hillshade(values, (cell[0] * factor, cell[1] * factor), sun=sun)
     rgba = _colour(stretch(values), light, table=_table(palette, sun.strength))

@@ -125,17 +125,25 @@ class Stretch:
         if self.marks:
             return tuple(_mark(value, float(self(np.array(value)))) for value in self.marks)
         targets = np.linspace(0.0, 1.0, count | 1)  # odd: the middle, so zero, is among them
-        reach = 0.3 / count
-        ticks: list[Tick] = []
-        for target in targets:
-            low, value, high = self.inverse(np.clip(target + np.array([-reach, 0, reach]), 0, 1))
-            step = _round_step(float(high - low))
-            rounded = float(np.round(value / step) * step)
-            rounded = rounded if self.knots[0] <= rounded <= self.knots[-1] else float(value)
-            tick = _tick(rounded, step, position=float(self(np.array(rounded))))
-            if not ticks or tick.position - ticks[-1].position > reach:
-                ticks.append(tick)
-        return tuple(ticks)
+        return _thinned([self._tick_near(float(at), 0.3 / count) for at in targets], 0.55 / count)
+
+    def _tick_near(self, position: float, reach: float) -> Tick:
+        """Round the value at ``position`` to the digits that tell it from its surroundings."""
+        around = np.clip(position + np.array([-reach, 0.0, reach]), 0.0, 1.0)
+        low, value, high = (float(each) for each in self.inverse(around))
+        step = _round_step(high - low)
+        rounded = float(np.round(value / step) * step)
+        rounded = rounded if self.knots[0] <= rounded <= self.knots[-1] else value
+        return _tick(rounded, step, position=float(self(np.array(rounded))))
+
+
+def _thinned(ticks: list[Tick], least: float) -> tuple[Tick, ...]:
+    """Drop ticks that crowd another; the ends stay."""
+    kept, last = ticks[:1], ticks[-1]
+    for tick in ticks[1:-1]:
+        if min(tick.position - kept[-1].position, last.position - tick.position) >= least:
+            kept.append(tick)
+    return (*kept, last) if last.value > kept[-1].value else tuple(kept)
 
 
 def _sample(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -19,11 +19,12 @@ from quetzalcore.reporting.overlays import (
     Targets,
     TrueBodies,
 )
+from quetzalcore.reporting.placement import spread
 
 __all__ = ["DEPTH_COLOURS", "depth_classes", "depth_sizes", "draw_overlay"]
 
 DEPTH_COLOURS = ("#fff7bc", "#fec44f", "#ec7014", "#993404", "#3b0f02")
-_TARGET_PT = 9.0
+_TARGET_PT = 15.5
 
 
 @singledispatch
@@ -105,19 +106,39 @@ def _(overlay: DepthSolutions, axes: Axes) -> None:
 
 @draw_overlay.register
 def _(overlay: Targets, axes: Axes) -> None:
-    for order, symbol in enumerate(reversed(overlay.symbols)):
+    ground = np.array([(each.easting_m, each.northing_m) for each in overlay.symbols]).reshape(
+        -1, 2
+    )
+    paper = axes.transData.transform(ground)
+    pixels_per_point = axes.figure.dpi / 72.0
+    spots = spread(paper, apart=_TARGET_PT * pixels_per_point)
+    offsets = (spots - paper) / pixels_per_point
+    moved = offsets.any(axis=1)
+    axes.plot(*ground[moved].T, "o", ms=3, mfc=INK, mec="white", mew=0.6, zorder=10.9)
+    for order, (symbol, offset) in enumerate(zip(overlay.symbols, offsets, strict=True)):
         axes.annotate(
             printable(symbol.label),
             (symbol.easting_m, symbol.northing_m),
+            xytext=(float(offset[0]), float(offset[1])),
+            textcoords="offset points",
             ha="center",
-            va="center",
+            va="center_baseline",
             fontsize=6.5,
             fontweight="bold",
             fontfamily=FONT,
             color=INK,
-            zorder=10 + order * 0.01,
+            zorder=11 - order * 0.001,
             annotation_clip=True,
             parse_math=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "linewidth": 0.9,
+                "color": INK,
+                "shrinkA": 4,
+                "shrinkB": 0,
+            }
+            if offset.any()
+            else None,
             bbox={
                 "boxstyle": "circle,pad=0.28",
                 "facecolor": "white",

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from quetzalcore.geophysics.survey import Floats
 from quetzalcore.reporting import Stretch
 from quetzalcore.reporting.coordinates import round_length, round_ticks
+from quetzalcore.reporting.placement import spread
 
 finite = st.floats(-1e6, 1e6, width=32)
 grids = arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=finite)
@@ -58,3 +59,10 @@ def test_ticks_of_the_frame_are_multiples_of_one_round_step(
 def test_a_fixed_stretch_is_linear(low: float, span: float) -> None:
     stretch = Stretch.fixed(low, low + span)
     assert float(stretch(np.array(low + span / 4))) == pytest.approx(0.25, abs=1e-3)
+
+
+@given(arrays(np.float64, st.tuples(st.integers(0, 9), st.just(2)), elements=st.floats(0, 40)))
+def test_nine_symbols_at_most_always_find_a_free_place(places: Floats) -> None:
+    spots = spread(places, apart=10.0)
+    gaps = np.hypot(*(spots[:, None] - spots[None]).transpose(2, 0, 1))
+    assert (gaps[np.triu_indices(len(spots), 1)] >= 10.0).all()

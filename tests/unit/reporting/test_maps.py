@@ -192,7 +192,7 @@ def test_what_is_no_overlay_has_no_symbol_and_no_key() -> None:
     axes = new_figure(1.0, 1.0).add_axes((0, 0, 1, 1))
     for draw in (draw_overlay, draw_legend):
         with pytest.raises(TypeError, match="for str"):
-            draw("not an overlay", axes)  # type: ignore[arg-type] -- that is the point
+            draw("not an overlay", axes)  # type: ignore[arg-type]  # that is the point
 
 
 def test_flight_lines_of_a_survey_are_thinned_but_keep_their_ends() -> None:

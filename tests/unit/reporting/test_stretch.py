@@ -78,7 +78,7 @@ def test_ticks_carry_true_values_at_their_own_positions() -> None:
         assert float(tick.label.replace("\N{MINUS SIGN}", "-")) == pytest.approx(
             tick.value, rel=0.01
         )
-    assert (np.diff([tick.position for tick in ticks]) > 0.02).all()
+    assert (np.diff([tick.position for tick in ticks]) >= 0.55 / 9 - 1e-6).all()
 
 
 def test_a_symmetric_bar_labels_zero() -> None:
