@@ -28,16 +28,15 @@ class Polarity(StrEnum):
 
 
 class BodyShape(StrEnum):
-    """The simple bodies that an anomaly is compared with; each is a sum of dipoles.
+    """The simple bodies that an anomaly is compared with.
 
-    ``ball``: a point dipole (depth is to the centre); ``line``: a horizontal line of dipoles along
-    strike (depth to the axis); ``pipe``: a vertical column without a bottom (depth to the top);
-    ``sheet``: a vertical sheet along strike without a bottom (depth to the top); ``unresolved``:
-    none of them explains the field.
+    ``ball``: a dipole, as any uniform sphere is (depth is to the centre); ``block``, ``pipe``,
+    ``sheet``: an upright prism, compact, compact and much higher than wide, or long (depth is to the
+    top); ``unresolved``: none of them explains the field.
     """
 
     BALL = "ball"
-    LINE = "line"
+    BLOCK = "block"
     PIPE = "pipe"
     SHEET = "sheet"
     UNRESOLVED = "unresolved"
@@ -109,8 +108,8 @@ class Anomaly:
     length_m, width_m, strike_deg : float
         Axes of the outline; strike from grid north, 0 to 180 degrees, of the long axis.
     source_width_m, source_length_m : float
-        Of the body, with the spread that depth adds to the outline taken away; an upper bound where
-        the outline is no wider than the depth explains.
+        Of the body, with the spread that depth adds to the outline taken away. The field of a ball
+        does not depend on its size: then the middle of what its depth allows.
     depth_m, depth_interval_m : float, (float, float)
         Below ``depth_reference``, to what ``shape`` says; the interval holds about 80 %.
     depth_reference : str

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.geophysics.targets.anomaly import DepthEstimate, DepthSolutions
 
-__all__ = ["combine_depths", "solutions_inside"]
+__all__ = ["below_reference", "combine_depths", "solutions_inside"]
 
 Floats = NDArray[np.float64]
 _Z90 = 1.2815515655446004  # an 80 % interval
@@ -46,22 +46,20 @@ def solutions_inside(
 
 def combine_depths(
     estimates: Sequence[DepthEstimate],
-) -> tuple[float, tuple[float, float]] | None:
+) -> tuple[float, tuple[float, float]]:
     """Combine depths below the sensor: ``(depth, (shallow, deep))``, the interval about 80 %.
 
     On logarithms, because depth errors are relative: the weighted median (weights 1 / sigma), so
     that one wild method does not pull it; the spread is the larger of the formal one and half the
-    scatter between methods, and never under a tenth. None without an estimate.
+    scatter between methods, and never under a tenth. At least one estimate is needed.
     """
-    if not estimates:
-        return None
     log_depth = np.log([each.depth_m for each in estimates])
     sigma = np.array([max(each.sigma_m / each.depth_m, _FLOOR) for each in estimates])
     middle = _weighted_median(log_depth, 1.0 / sigma)
     formal = float(1.0 / np.sqrt(np.sum(1.0 / sigma**2)))
     weights = 1.0 / sigma / np.sum(1.0 / sigma)
     between = float(np.sqrt(np.sum(weights * (log_depth - middle) ** 2)))
-    spread = max(formal, 0.5 * between if len(estimates) == 1 else between, _FLOOR)
+    spread = max(formal, 0.5 * between, _FLOOR)
     depth = float(np.exp(middle))
     low, high = depth * np.exp(-_Z90 * spread), depth * np.exp(_Z90 * spread)
     return depth, (float(low), float(high))

@@ -125,8 +125,7 @@ def _direction(
     anomaly: Anomaly, middle_m: float, dip_direction_deg: float | None
 ) -> tuple[float, float, tuple[str, ...]]:
     across = (anomaly.strike_deg + 270.0) % 360.0
-    long = anomaly.shape in {BodyShape.LINE, BodyShape.SHEET}
-    if long or anomaly.length_m > _LONG * anomaly.width_m:
+    if anomaly.shape is BodyShape.SHEET or anomaly.length_m > _LONG * anomaly.width_m:
         if dip_direction_deg is None:
             return across, _INCLINED_DEG, ("drilled across strike; the dip's side is not known",)
         against = (dip_direction_deg + 180.0) % 360.0

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["Region", "grow_region", "region_polygon"]
+from quetzalcore.geophysics.grid import spacing_m
+
+__all__ = ["OutlineAxes", "Region", "grow_region", "outline_axes", "region_polygon"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -46,6 +49,32 @@ class Region:
     def columns(self) -> slice:
         """Columns of the window in the grid."""
         return slice(self.column0, self.column0 + self.mask.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutlineAxes:
+    """An outline in metres: centre, axes of the ellipse with the same moments, strike and area."""
+
+    easting_m: float
+    northing_m: float
+    length_m: float
+    width_m: float
+    strike_deg: float
+    area_m2: float
+
+
+def outline_axes(region: Region, grid: xr.DataArray) -> OutlineAxes:
+    """Put a region of ``grid`` into metres; its cells are taken as square."""
+    north, east = spacing_m(grid)
+    cell = float(np.sqrt(north * east))
+    return OutlineAxes(
+        easting_m=float(grid["easting"][0]) + region.centre_column * east,
+        northing_m=float(grid["northing"][0]) + region.centre_row * north,
+        length_m=region.length_cells * cell,
+        width_m=region.width_cells * cell,
+        strike_deg=float(np.degrees(region.strike_rad)) % 180.0,
+        area_m2=float(np.count_nonzero(region.mask)) * north * east,
+    )
 
 
 def grow_region(
@@ -133,20 +162,22 @@ def region_polygon(region: Region) -> Floats:
     Corners lie between cells; points on straight runs are left out. The interior is to the left of
     the walk when rows point north.
     """
+    # With holes filled, inside and outside are each one piece, so that no corner has two exits.
     mask = np.pad(ndimage.binary_fill_holes(region.mask), 1)
-    onward: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for rows, columns, start, end in (
-        (*np.nonzero(mask[1:-1, 1:-1] & ~mask[:-2, 1:-1]), (0, 0), (0, 1)),
-        (*np.nonzero(mask[1:-1, 1:-1] & ~mask[1:-1, 2:]), (0, 1), (1, 1)),
-        (*np.nonzero(mask[1:-1, 1:-1] & ~mask[2:, 1:-1]), (1, 1), (1, 0)),
-        (*np.nonzero(mask[1:-1, 1:-1] & ~mask[1:-1, :-2]), (1, 0), (0, 0)),
-    ):
-        for i, j in zip(rows.tolist(), columns.tolist(), strict=True):
-            onward.setdefault((i + start[0], j + start[1]), []).append((i + end[0], j + end[1]))
-    first = min(onward)
-    path = [first]
-    while len(path) == 1 or path[-1] != first:
-        path.append(onward[path[-1]].pop())
+    inside = mask[1:-1, 1:-1]
+    sides = (  # the neighbour beyond each side, and where that side starts and ends
+        (mask[:-2, 1:-1], (0, 0), (0, 1)),
+        (mask[1:-1, 2:], (0, 1), (1, 1)),
+        (mask[2:, 1:-1], (1, 1), (1, 0)),
+        (mask[1:-1, :-2], (1, 0), (0, 0)),
+    )
+    onward: dict[tuple[int, int], tuple[int, int]] = {}
+    for beyond, start, end in sides:
+        for i, j in np.argwhere(inside & ~beyond).tolist():
+            onward[i + start[0], j + start[1]] = (i + end[0], j + end[1])
+    path = [min(onward)]
+    while len(path) == 1 or path[-1] != path[0]:
+        path.append(onward[path[-1]])
     points = np.array(path, dtype=np.float64)
     step = np.diff(points, axis=0)
     turn = np.abs(step[:-1, 0] * step[1:, 1] - step[:-1, 1] * step[1:, 0]) > _STRAIGHT

@@ -102,6 +102,7 @@ def pick_anomalies(
         inclination_deg=inclination_deg,
         declination_deg=declination_deg,
         field_nt=field_nt,
+        noise_nt=noise_nt,
         sensor_height_m=sensor_height_m,
         depth_reference=depth_reference,
         depth_solutions=tuple(depth_solutions),
@@ -151,7 +152,9 @@ def _is_own(region: Region, owner: NDArray[np.int32]) -> bool:
     """Tell an anomaly from the flank of a stronger one: most of its cells are still free."""
     taken = np.count_nonzero(owner[region.rows, region.columns][region.mask])
     size = np.count_nonzero(region.mask)
-    return bool(size >= _FEWEST_CELLS and taken <= 0.3 * size)  # a third: outlines of neighbours touch
+    return bool(
+        size >= _FEWEST_CELLS and taken <= 0.3 * size
+    )  # a third: outlines of neighbours touch
 
 
 def _is_culture(anomaly: Anomaly, culture: CultureMask | None) -> bool:

@@ -34,8 +34,8 @@ __all__ = [
 
 _GEOMETRY = {
     BodyShape.BALL: "equant",
+    BodyShape.BLOCK: "equant",
     BodyShape.PIPE: "pipe",
-    BodyShape.LINE: "sheet",
     BodyShape.SHEET: "sheet",
     BodyShape.UNRESOLVED: "",
 }

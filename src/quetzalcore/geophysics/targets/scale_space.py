@@ -13,7 +13,7 @@ __all__ = ["Blob", "find_blobs"]
 Floats = NDArray[np.float64]
 Grid = NDArray[np.float32]
 _STEPS = 3  # scales an octave
-_FIRST_SIGMA = 1.2  # cells: the smallest blob that a grid can hold
+_FIRST_SIGMA = 0.8  # cells: below the smallest blob that a grid can hold
 _NOISE_FACTOR = 4.0  # robust standard deviations that a blob must stand above its scale's response
 _MAD_TO_SIGMA = 1.4826
 _SMALLEST = 12  # cells along the shorter side below which an octave says nothing
@@ -108,8 +108,8 @@ def _smooth(values: Grid, weight: Grid | None, sigma: float) -> Grid:
     if weight is None:
         return blur(values)
     mass = blur(weight)
-    smooth: Grid = blur(values * weight) / np.maximum(mass, np.float32(1e-6))
-    return smooth
+    np.maximum(mass, np.float32(1e-6), out=mass)
+    return np.asarray(blur(values * weight) / mass, dtype=np.float32)
 
 
 def _octave_maxima(

@@ -1,0 +1,129 @@
+"""Choose the body that explains an anomaly, and read size and apparent susceptibility off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quetzalcore.geophysics.targets.anomaly import BodyShape
+from quetzalcore.geophysics.targets.body import Ball, Block, FieldSample
+from quetzalcore.geophysics.targets.fitting import BodyFit, fit_body
+from quetzalcore.geophysics.targets.outline import OutlineAxes
+
+__all__ = ["Interpretation", "interpret"]
+
+Floats = NDArray[np.float64]
+_MU0 = 4e-7 * np.pi
+_NT = 1e-9
+_Z90 = 1.2815515655446004  # an 80 % interval
+_ELONGATED = 2.2  # length over width from which a body is called a sheet
+_TALL = 4.0  # height over width from which a block is called a pipe
+_WIDTH_OVER_DEPTH = 1.3  # of a dipole's analytic signal at half its peak
+_FIT_AT_ALL = 0.6  # share of variance below which no body is claimed
+_TOP_OVER_CENTRE = 0.6  # first guess of a block's top from a ball's centre
+_BALL_WIDTHS = (0.35, 1.5)  # diameter over depth of the centre: any of them gives the same field
+_THIN_WIDTHS = (0.1, 0.7)  # width over depth of the top: only width times magnetisation is resolved
+_THIN = 0.5
+_WORTH_IT = 10.0  # gain in log likelihood, twice, that two more numbers must bring
+_MOST_SPREAD = 2.5  # standard deviation of log magnetisation beyond which nothing is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interpretation:
+    """A body and what it says. Depth is below the plane of the data; see ``BodyShape`` for to what."""
+
+    shape: BodyShape
+    fit: BodyFit
+    width_m: float
+    length_m: float
+    susceptibility_si: float
+    susceptibility_interval_si: tuple[float, float]
+
+
+def interpret(
+    axes: OutlineAxes, sample: FieldSample, *, field: Floats, field_nt: float
+) -> Interpretation | None:
+    """Fit a ball and a block, and keep the simpler one unless the other is worth it.
+
+    None where neither explains 60 % of the field's variance around the anomaly.
+    """
+    guess_m = max(axes.width_m / _WIDTH_OVER_DEPTH, 0.5 * sample.spacing_m)
+    ball = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=guess_m, field=field), sample)
+    if ball is None:
+        return None
+    centre_m = float(np.clip(ball.depth_m, 0.4 * guess_m, 2.0 * guess_m))
+    block = _block(axes, centre_m, field)
+    fitted = fit_body(block, sample)
+    if fitted is None or not _is_better(fitted, ball, sample):
+        return None if ball.explained < _FIT_AT_ALL else _as_ball(ball, field_nt)
+    return None if fitted.explained < _FIT_AT_ALL else _as_block(block, fitted, field_nt)
+
+
+def _block(axes: OutlineAxes, centre_m: float, field: Floats) -> Block:
+    top_m = _TOP_OVER_CENTRE * centre_m
+    thin = 0.5 * top_m
+    return Block(
+        easting_m=0.0,
+        northing_m=0.0,
+        depth_m=top_m,
+        width_m=max(float(np.sqrt(max(axes.width_m**2 - (1.5 * top_m) ** 2, 0.0))), thin),
+        height_m=3.0 * top_m,
+        longer_m=max(axes.length_m - axes.width_m, 0.0),
+        strike_deg=axes.strike_deg,
+        field=field,
+    )
+
+
+def _is_better(block: BodyFit, ball: BodyFit, sample: FieldSample) -> bool:
+    """Compare by likelihood, the noise counted in so that nobody wins below it."""
+    floor = len(sample.tmi_nt) * sample.noise_nt**2
+    gain = block.independent * np.log((ball.misfit + floor) / (block.misfit + floor))
+    return bool(gain > _WORTH_IT)
+
+
+def _as_ball(fit: BodyFit, field_nt: float) -> Interpretation:
+    narrow, wide = (ratio * fit.depth_m for ratio in _BALL_WIDTHS)
+    middle = float(np.sqrt(narrow * wide))
+    moment, spread = _size_and_spread(fit)
+
+    def ratio(width_m: float) -> float:
+        return moment / (np.pi / 6.0 * width_m**3) * _MU0 / (field_nt * _NT)
+
+    return Interpretation(
+        shape=BodyShape.BALL,
+        fit=fit,
+        width_m=middle,
+        length_m=middle,
+        susceptibility_si=ratio(middle),
+        susceptibility_interval_si=(ratio(wide) / np.exp(spread), ratio(narrow) * np.exp(spread)),
+    )
+
+
+def _as_block(block: Block, fit: BodyFit, field_nt: float) -> Interpretation:
+    fitted, height = (float(size) for size in np.exp(fit.point[3:]))
+    thin = fitted < _THIN * fit.depth_m
+    narrow, wide = (r * fit.depth_m if thin else fitted for r in _THIN_WIDTHS)
+    width = float(np.sqrt(narrow * wide))
+    length = width + block.longer_m
+    shape = BodyShape.PIPE if height > _TALL * width else BodyShape.BLOCK
+    moment, spread = _size_and_spread(fit)
+    chi = moment * _MU0 / (field_nt * _NT)
+    factor = float(np.exp(_Z90 * spread)) if not thin else 1.0
+    return Interpretation(
+        shape=BodyShape.SHEET if length > _ELONGATED * width else shape,
+        fit=fit,
+        width_m=width,
+        length_m=length,
+        susceptibility_si=chi * fitted / width,
+        susceptibility_interval_si=(chi * fitted / wide / factor, chi * fitted / narrow * factor),
+    )
+
+
+def _size_and_spread(fit: BodyFit) -> tuple[float, float]:
+    """Return the moment's length and the standard deviation of its logarithm."""
+    size = float(np.linalg.norm(fit.moment))
+    along = fit.moment / size
+    spread = float(np.sqrt(along @ fit.moment_covariance @ along)) / size
+    return size, min(max(spread, 0.1), _MOST_SPREAD)
