@@ -167,19 +167,19 @@ def power_of_two_below(x: Real) -> Real:
     return _power_of_two_single(x) if isinstance(x, np.float32) else _power_of_two_double(x)
 
 
-@overload(angle, jit_options=OPTIONS, strict=False)
-def _angle(y: types.Type, x: types.Type) -> Callable[[Real, Real], Real]:
+@overload(angle, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]  # Numba has no types
+def _angle(y: types.Type, x: types.Type) -> Callable[[Real, Real], Real]:  # noqa: ARG001 -- Numba matches names
     chosen = _angle_single if x is types.float32 else _angle_double
-    return lambda y, x: chosen(y, x)
+    return lambda y, x: chosen(y, x)  # noqa: PLW0108 -- Numba compiles it, not what it wraps
 
 
-@overload(log_ratio, jit_options=OPTIONS, strict=False)
-def _log_ratio(p: types.Type, q: types.Type) -> Callable[[Real, Real], Real]:
+@overload(log_ratio, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]  # as above
+def _log_ratio(p: types.Type, q: types.Type) -> Callable[[Real, Real], Real]:  # noqa: ARG001 -- Numba matches names
     chosen = _log_ratio_single if p is types.float32 else _log_ratio_double
-    return lambda p, q: chosen(p, q)
+    return lambda p, q: chosen(p, q)  # noqa: PLW0108 -- Numba compiles it, not what it wraps
 
 
-@overload(power_of_two_below, jit_options=OPTIONS, strict=False)
+@overload(power_of_two_below, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]  # as above
 def _power_of_two_below(x: types.Type) -> Callable[[Real], Real]:
     chosen = _power_of_two_single if x is types.float32 else _power_of_two_double
-    return lambda x: chosen(x)
+    return lambda x: chosen(x)  # noqa: PLW0108 -- Numba compiles it, not what it wraps

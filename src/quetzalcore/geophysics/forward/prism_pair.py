@@ -61,44 +61,57 @@ def _solid_angle(a: tuple[Real, Real], b: tuple[Real, Real], inside: Any, turn: 
 
 
 @scalar
-def _tensor(
+def _bounds(
     e0: Real, n0: Real, u0: Real, west: Real, east: Real, south: Real, north: Real, bottom: Real,
-    top: Real, turn: Real,
-) -> tuple[Real, Real, Real, Real, Real, Any]:  # fmt: skip
-    """Return (ee, nn, en, eu, nu) of the second derivatives of the integral of 1/r, and inside."""
+    top: Real,
+) -> tuple[Real, Real, Real, Real, Real, Real]:  # fmt: skip
+    """Return the bounds seen from the point, over a power of two: products stay in range, exactly."""
     reach = abs(west - e0) + abs(east - e0) + abs(south - n0) + abs(north - n0)
     unit = power_of_two_below(reach + abs(bottom - u0) + abs(top - u0))
-    e1 = (west - e0) / unit
-    e2 = (east - e0) / unit
-    n1 = (south - n0) / unit
-    n2 = (north - n0) / unit
-    u1 = (bottom - u0) / unit
-    u2 = (top - u0) / unit
-    inside = (e1 < 0) & (e2 > 0) & (n1 < 0) & (n2 > 0) & (u1 < 0) & (u2 > 0)
-    ee1 = e1 * e1
-    ee2 = e2 * e2
-    nn1 = n1 * n1
-    nn2 = n2 * n2
-    uu1 = u1 * u1
-    uu2 = u2 * u2
-    r111 = np.sqrt(ee1 + nn1 + uu1)
-    r211 = np.sqrt(ee2 + nn1 + uu1)
-    r121 = np.sqrt(ee1 + nn2 + uu1)
-    r221 = np.sqrt(ee2 + nn2 + uu1)
-    r112 = np.sqrt(ee1 + nn1 + uu2)
-    r212 = np.sqrt(ee2 + nn1 + uu2)
-    r122 = np.sqrt(ee1 + nn2 + uu2)
-    r222 = np.sqrt(ee2 + nn2 + uu2)
+    return (
+        (west - e0) / unit,
+        (east - e0) / unit,
+        (south - n0) / unit,
+        (north - n0) / unit,
+        (bottom - u0) / unit,
+        (top - u0) / unit,
+    )
+
+
+@scalar
+def _distance(e: Real, n: Real, u: Real) -> Real:
+    return np.sqrt(e * e + n * n + u * u)
+
+
+@scalar
+def _tensor(
+    e1: Real, e2: Real, n1: Real, n2: Real, u1: Real, u2: Real, turn: Real
+) -> tuple[Real, Real, Real, Real, Real, Real]:  # fmt: skip
+    """Return ee, nn, en, eu, nu of the second derivatives of the integral of 1/r, and 4 pi inside.
+
+    The last is 0 outside, and NaN on an edge, where the field is infinite.
+    """
+    r111 = _distance(e1, n1, u1)
+    r211 = _distance(e2, n1, u1)
+    r121 = _distance(e1, n2, u1)
+    r221 = _distance(e2, n2, u1)
+    r112 = _distance(e1, n1, u2)
+    r212 = _distance(e2, n1, u2)
+    r122 = _distance(e1, n2, u2)
+    r222 = _distance(e2, n2, u2)
     en = _edges(u2 - u1, r111 + r112, r121 + r122, r211 + r212, r221 + r222)
     eu = _edges(n2 - n1, r111 + r121, r112 + r122, r211 + r221, r212 + r222)
     nu = _edges(e2 - e1, r111 + r211, r112 + r212, r121 + r221, r122 + r222)
+    inside = (e1 < 0) & (e2 > 0) & (n1 < 0) & (n2 > 0) & (u1 < 0) & (u2 > 0)
     west_face = _face(e1, n1, n2, u1, u2, r111, r121, r112, r122)
     east_face = _face(e2, n1, n2, u1, u2, r211, r221, r212, r222)
     south_face = _face(n1, e1, e2, u1, u2, r111, r211, r112, r212)
     north_face = _face(n2, e1, e2, u1, u2, r121, r221, r122, r222)
     ee = _solid_angle(west_face, east_face, inside, turn)
     nn = _solid_angle(south_face, north_face, inside, turn)
-    return -(ee + ee), -(nn + nn), en, eu, nu, inside
+    logarithms = en + eu + nu
+    own = select(inside, turn + turn, turn - turn) + (logarithms - logarithms)
+    return -(ee + ee), -(nn + nn), en, eu, nu, own
 
 
 @scalar
@@ -107,13 +120,13 @@ def prism_field_pair(
     top: Real, me: Real, mn: Real, mu: Real, turn: Real,
 ) -> tuple[Real, Real, Real]:  # fmt: skip
     """Return the field in units of mu0 / (4 pi); ``turn`` is 2 pi."""
-    ee, nn, en, eu, nu, inside = _tensor(e0, n0, u0, west, east, south, north, bottom, top, turn)
-    own = select(inside, turn + turn, turn - turn)  # B = mu0 (H + M)
-    uu = -(ee + nn) - own
+    e1, e2, n1, n2, u1, u2 = _bounds(e0, n0, u0, west, east, south, north, bottom, top)
+    ee, nn, en, eu, nu, own = _tensor(e1, e2, n1, n2, u1, u2, turn)
+    # The trace is -4 pi inside and 0 outside; B = mu0 (H + M) adds 4 pi inside.
     return (
         (ee + own) * me + en * mn + eu * mu,
         en * me + (nn + own) * mn + nu * mu,
-        eu * me + nu * mn + (uu + own) * mu,
+        eu * me + nu * mn - (ee + nn + (own - own)) * mu,
     )
 
 
@@ -127,6 +140,6 @@ def prism_tmi_pair(
     With M the magnetisation and f the direction, ``cee = fe me - fu mu``, ``cnn = fn mn - fu mu``,
     ``cen = fe mn + fn me`` and so on; inside, B = mu0 (H + M) adds 4 pi (cee + cnn).
     """
-    ee, nn, en, eu, nu, inside = _tensor(e0, n0, u0, west, east, south, north, bottom, top, turn)
-    own = select(inside, turn + turn, turn - turn)
+    e1, e2, n1, n2, u1, u2 = _bounds(e0, n0, u0, west, east, south, north, bottom, top)
+    ee, nn, en, eu, nu, own = _tensor(e1, e2, n1, n2, u1, u2, turn)
     return (cee * (ee + own) + cnn * (nn + own) + cen * en + ceu * eu + cnu * nu,)
