@@ -169,6 +169,7 @@ class ReportInput:
     version : str
         Of the software.
     cover_map : ReportFigure, optional
+        Where it is one of ``maps`` too, it is set only once, on the cover.
     key_facts : tuple of Fact
         Four to eight, for the cover.
     summary : tuple of str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,12 +154,19 @@ def draw_map(spec: MapSpec, path: Path) -> Path:
 
 
 def draw_maps(specs: Iterable[MapSpec], folder: Path) -> dict[str, Picture]:
-    """Draw maps into ``folder``/``name``.png and return the pictures by name."""
+    """Draw maps into ``folder``/``name``.png and return the pictures by name.
+
+    One after the other, since drawing holds the interpreter's lock; compressing does not, so a
+    second thread writes one map's file while the next is drawn.
+    """
     pictures = {}
-    for spec in specs:
-        picture = render_map(spec)
-        picture.write_png(folder / f"{spec.name}.png")
-        pictures[spec.name] = picture
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        writing: list[Future[Path]] = []
+        for spec in specs:
+            picture = pictures[spec.name] = render_map(spec)
+            writing.append(writer.submit(picture.write_png, folder / f"{spec.name}.png"))
+        for each in writing:
+            each.result()
     return pictures
 
 

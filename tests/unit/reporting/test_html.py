@@ -211,6 +211,14 @@ def test_rejected_rows_are_counted_even_where_only_some_are_listed() -> None:
     assert "5 rows were not used" in "".join(parse(render_report(unlisted)).text)
 
 
+def test_a_cover_map_that_is_also_a_map_is_embedded_once() -> None:
+    shared = figure("One")
+    report = ReportInput(title="t", cover_map=shared, maps=(shared, figure("Two")))
+    page = parse(render_report(report))
+    assert len(page.all("img")) == 2
+    assert {"href": "#cover"} in page.all("a")
+
+
 def test_a_body_that_was_not_found_says_so() -> None:
     assert "not found" in "".join(parse(render_report(full())).text)
 

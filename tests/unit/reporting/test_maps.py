@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,21 @@ def test_maps_are_drawn_into_a_folder_by_name(grid: xr.DataArray, tmp_path: Path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["residual.png", "tmi.png"]
     assert list(pictures) == ["tmi", "residual"]
     assert not np.array_equal(pictures["tmi"].pixels, pictures["residual"].pixels)
+
+
+def test_a_folder_that_is_not_there_is_an_error_not_silence(
+    grid: xr.DataArray, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        draw_maps([spec(grid)], tmp_path / "missing")
+
+
+def test_threads_draw_the_same_maps(grid: xr.DataArray) -> None:
+    specs = [spec(grid, overlays=overlays(), graticule=True, title=f"T{i}") for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(render_map, specs))
+    for picture, each in zip(together, specs, strict=True):
+        assert np.array_equal(picture.pixels, render_map(each).pixels)
 
 
 def test_targets_stand_out_in_white_where_they_are(grid: xr.DataArray) -> None:
