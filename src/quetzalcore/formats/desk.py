@@ -94,9 +94,7 @@ class Desk:
         """Project the stations, bring lines together and build the survey."""
         numbers = part.numbers
         if not len(part):
-            raise BadSurvey(
-                "no row can be used", hint="see the rejected rows", where=self.where
-            )
+            raise BadSurvey("no row can be used", hint="see the rejected rows", where=self.where)
         check_positions(numbers[_X], numbers[_Y], self.frame, self.where)
         self._check_readings(numbers[_TMI])
         places = project(numbers[_X], numbers[_Y], self.frame, self._target)

@@ -20,9 +20,7 @@ _NEGATIVE_NINES = tuple(
 DUMMIES = (*_NEGATIVE_NINES, -1e6, -1e7, 999_999.0, 9_999_999.0, 99_999_999.0)
 
 
-def drop_dummies(
-    values: Floats, declared: tuple[float, ...], counted: Counter[float]
-) -> Floats:
+def drop_dummies(values: Floats, declared: tuple[float, ...], counted: Counter[float]) -> Floats:
     """Return ``values`` with NaN for every dummy, and count each dummy that was met.
 
     Parameters

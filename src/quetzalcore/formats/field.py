@@ -44,7 +44,8 @@ def field_unit(column: Column, override: str | None) -> FieldUnit:
     unit = find_unit(override or column.unit)
     if override is not None and (unit is None or unit.quantity != "field"):
         raise BadParameter(
-            f"{override!r} is no unit of a magnetic field", hint="use nT, gamma, uT, pT, mT, T or mG"
+            f"{override!r} is no unit of a magnetic field",
+            hint="use nT, gamma, uT, pT, mT, T or mG",
         )
     if unit is None or unit.quantity != "field":
         return FieldUnit(symbol="nT", factor=1.0, named=False)

@@ -150,9 +150,7 @@ def _check_degrees(middle_x: float, middle_y: float, frame: Frame, where: Where)
 def project(x: Floats, y: Floats, frame: Frame, target: str | None = None) -> Positions:
     """Project positions to ``target`` (default: the UTM zone of the median, or the file's own)."""
     if frame.crs is None:
-        return Positions(
-            easting_m=x, northing_m=y, crs=None, longitude_deg=None, latitude_deg=None
-        )
+        return Positions(easting_m=x, northing_m=y, crs=None, longitude_deg=None, latitude_deg=None)
     if not frame.geographic and target is None and in_metres(frame.crs):
         longitude, latitude = to_lonlat(x, y, frame.crs)
         return Positions(

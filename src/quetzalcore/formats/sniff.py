@@ -135,7 +135,15 @@ def _guess_delimiter(rows: list[str], where: Where) -> str:
         fields, times = counts.most_common(1)[0]
         return (times / len(body) if fields > 1 else 0.0), fields
 
-    best = max(_CANDIDATES, key=lambda mark: (round(quality(mark)[0], 1), quality(mark)[1] > 2, mark != " ", quality(mark)))  # noqa: PLR2004, E501
+    best = max(
+        _CANDIDATES,
+        key=lambda mark: (
+            round(quality(mark)[0], 1),
+            quality(mark)[1] > 2,
+            mark != " ",
+            quality(mark),
+        ),
+    )  # noqa: PLR2004, E501
     if quality(best)[0] == 0.0:
         raise BadTable(
             "rows cannot be cut into columns",

@@ -99,5 +99,3 @@ def read_chunks(path: str | Path, options: ReadOptions | None = None) -> Iterato
         part = desk.part(batch)
         if len(part):
             yield desk.survey(part)
-
-

@@ -65,11 +65,15 @@ def numeric_clock(values: Floats, *, name: str, unit: str | None) -> Clock:
         if middle > least:
             seconds = values * scale
             if "gps" in plain:
-                return Clock(seconds=gps_to_unix_s(seconds), absolute=True, how=f"GPS time, {symbol}")
+                return Clock(
+                    seconds=gps_to_unix_s(seconds), absolute=True, how=f"GPS time, {symbol}"
+                )
             return Clock(seconds=seconds, absolute=True, how=f"Unix time, {symbol}")
     known = find_unit(unit)
     if known is not None and known.quantity == "time":
-        return Clock(seconds=values * known.factor, absolute=False, how=f"{known.symbol} of the day")
+        return Clock(
+            seconds=values * known.factor, absolute=False, how=f"{known.symbol} of the day"
+        )
     if "hour" in plain or (top <= _HOURS_MAX and not _whole(finite)):
         return Clock(seconds=values * 3600.0, absolute=False, how="decimal hours of the day")
     if _is_hhmmss(finite, top):
@@ -77,9 +81,7 @@ def numeric_clock(values: Floats, *, name: str, unit: str | None) -> Clock:
     if top <= DAY_S + 1.0:
         return Clock(seconds=values, absolute=False, how="seconds of the day")
     if top <= _WEEK_S and ("gps" in plain or "sow" in plain or "week" in plain):
-        return Clock(
-            seconds=np.mod(values, DAY_S), absolute=False, how="seconds of the GPS week"
-        )
+        return Clock(seconds=np.mod(values, DAY_S), absolute=False, how="seconds of the GPS week")
     return Clock(seconds=np.full(len(values), np.nan), absolute=False, how="not understood")
 
 
@@ -116,7 +118,9 @@ def _from_hhmmss(values: Floats) -> Floats:
 def seconds_of_texts(texts: Any) -> Clock:  # noqa: ANN401 -- PyArrow has no types
     """Read texts such as ``2021-01-02T03:04:05.5Z``, ``2/1/2021 03:04`` or ``03:04:05.5``."""
     try:
-        stamps = pc.cast(pc.replace_substring_regex(texts, "(Z|\\+00:?00)$", ""), pa.timestamp("us"))
+        stamps = pc.cast(
+            pc.replace_substring_regex(texts, "(Z|\\+00:?00)$", ""), pa.timestamp("us")
+        )
         micros = pc.cast(stamps, pa.int64())
         return Clock(seconds=_scaled(micros), absolute=True, how="date and time")
     except pa.ArrowInvalid:
@@ -136,7 +140,9 @@ def seconds_of_texts(texts: Any) -> Clock:  # noqa: ANN401 -- PyArrow has no typ
 
 
 def _scaled(micros: Any) -> Floats:  # noqa: ANN401 -- PyArrow has no types
-    values: Floats = np.asarray(pc.cast(micros, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    values: Floats = np.asarray(
+        pc.cast(micros, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    )
     return values * 1e-6
 
 
