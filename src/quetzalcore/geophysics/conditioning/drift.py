@@ -62,8 +62,9 @@ class DriftBasis:
         # the four splines on one piece, as one cubic in f (Horner)
         cubic = ((d - a) / 6.0 + (b - c) / 2.0, (a + c) / 2.0 - b, (c - a) / 2.0)
         level = (a + 4.0 * b + c) / 6.0 + unknowns[first]
-        value: Floats = ((cubic[0][piece] * f + cubic[1][piece]) * f + cubic[2][piece]) * f
-        return value + level[piece]
+        value = ((cubic[0][piece] * f + cubic[1][piece]) * f + cubic[2][piece]) * f
+        corrected: Floats = value + level[piece]
+        return corrected
 
 
 def drift_basis(length_m: Floats, *, knot_m: float) -> DriftBasis:

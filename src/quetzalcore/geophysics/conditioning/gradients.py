@@ -8,16 +8,23 @@ from enum import StrEnum
 import numpy as np
 
 from quetzalcore.errors import BadParameter, BadSurvey
-from quetzalcore.geophysics.conditioning.neighbours import traverse_runs
+from quetzalcore.geophysics.conditioning.neighbours import ordered_traverses, traverse_runs
 from quetzalcore.geophysics.conditioning.spikes import despiked
-from quetzalcore.geophysics.quality.geometry import Runs, distance_along_m, pieces_of, runs_of
+from quetzalcore.geophysics.quality.geometry import (
+    Runs,
+    distance_along_m,
+    pieces_of,
+    rotate,
+    runs_of,
+)
 from quetzalcore.geophysics.quality.lines import LineSummary
 from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
-from quetzalcore.geophysics.quality.profiles import line_profiles
 from quetzalcore.geophysics.quality.spacing import line_spacing_m
 from quetzalcore.geophysics.survey import Floats, Survey
 
 __all__ = ["GradientKind", "GradientResult", "pseudo_lines", "use_gradients"]
+
+_LEAST_NT_M = 1e-4  # spikes smaller than this are left
 
 
 class GradientKind(StrEnum):
@@ -90,13 +97,13 @@ def use_gradients(
             f"the survey has no gradient channel {channel} with readings",
             hint=f"choose one of: {', '.join(survey.channels) or 'none there'}",
         )
-    clean, rows = despiked(survey, survey.channels[channel], threshold=threshold, floor_nt=0.0)
+    clean, rows = despiked(survey, survey.channels[channel], threshold=threshold, floor_nt=_LEAST_NT_M)
     runs = runs_of(survey)
     expected = _expected(survey, lines, runs, kind)
     base = _base_levels(clean, expected, runs)
     gradient = clean - np.repeat(base, runs.stations)
     correlation, scale = _compare(gradient, expected)
-    said = ()
+    said: tuple[str, ...] = ()
     if np.isfinite(correlation) and correlation < 0.0:
         said = (f"gradient {channel} runs against the total field: check its sign",)
     return GradientResult(
@@ -159,7 +166,7 @@ def _expected(
     if kind is GradientKind.LONGITUDINAL:
         return _along(survey, runs)
     if kind is GradientKind.TRANSVERSE:
-        return _between_lines(survey, lines, runs)
+        return _between_lines(survey, lines)
     return np.full(len(survey), np.nan)
 
 
@@ -175,25 +182,20 @@ def _along(survey: Survey, runs: Runs) -> Floats:
     return slope
 
 
-def _between_lines(survey: Survey, lines: tuple[LineSummary, ...], runs: Runs) -> Floats:
+def _between_lines(survey: Survey, lines: tuple[LineSummary, ...]) -> Floats:
     """Differences between the neighbours of each traverse, per metre to starboard, at its rows."""
     expected = np.full(len(survey), np.nan)
     wanted = traverse_runs(survey, lines)
     spacing = line_spacing_m(survey, wanted)
     if not np.isfinite(spacing):
         return expected
-    found = line_profiles(survey, wanted, bin_m=spacing / 2.0)
-    seen = np.isfinite(found.across_m)
-    middle = np.where(seen, found.across_m, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    found = found.only(np.argsort(middle, kind="stable"))
+    found, _ = ordered_traverses(survey, lines, bin_m=spacing / 2.0)
     slope = np.full(found.tmi_nt.shape, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         step = found.across_m[2:] - found.across_m[:-2]
         value = (found.tmi_nt[2:] - found.tmi_nt[:-2]) / step
     slope[1:-1] = np.where(step < 3.0 * spacing, value, np.nan)
     starboard = np.where(found.forward, 1.0, -1.0)
-    from quetzalcore.geophysics.quality.geometry import rotate  # noqa: PLC0415
-
     for i, (start, stop) in enumerate(zip(found.runs.start, found.runs.stop, strict=True)):
         rows = slice(int(start), int(stop))
         along, _ = rotate(survey.easting_m[rows], survey.northing_m[rows], axis_deg=found.axis_deg)

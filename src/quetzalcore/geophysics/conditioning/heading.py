@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.geophysics.conditioning.neighbours import (
-    between_neighbours,
-    opposed,
-    ordered_traverses,
-)
+from quetzalcore.geophysics.conditioning.neighbours import neighbours_of, ordered_traverses
 from quetzalcore.geophysics.conditioning.step import StepResult, measure
 from quetzalcore.geophysics.quality.geometry import runs_of
 from quetzalcore.geophysics.quality.lines import LineSummary
@@ -23,8 +19,9 @@ __all__ = ["HeadingOffset", "correct_heading", "estimate_heading_offset"]
 
 _BIN_M = 200.0
 _FEWEST = 6
+_CONTRAST = 0.5  # of 2: at least about one neighbour flew the other way
 _SIGNIFICANT = 2.0  # standard errors
-_SLOPE_WEIGHT = 1.2533  # a median's standard error over a mean's
+_MEDIAN_ERROR = 1.2533  # a median's standard error over a mean's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +37,7 @@ class HeadingOffset:
     error_nt : float
         Its standard error, nT; infinite where too few lines tell.
     lines : int
-        Traverses between two neighbours of the other direction.
+        Traverses beside one that was flown the other way.
     """
 
     axis_deg: float
@@ -90,8 +87,10 @@ def correct_heading(
     }
     if not found.significant:
         said = (
-            f"the heading offset of {found.offset_nt:.2f} +- {found.error_nt:.2f} nT between opposite "
-            "traverses does not differ from zero and was not applied",
+            (
+                f"the heading offset of {found.offset_nt:.2f} +- {found.error_nt:.2f} nT between opposite "
+                "traverses does not differ from zero and was not applied"
+            ),
         )
         return measure("heading", survey, tmi_nt=survey.tmi_nt, details=details, warnings=said)
     traverse = np.isin(runs.line, [line.index for line in lines if line.kind == "traverse"])
@@ -104,28 +103,29 @@ def correct_heading(
 def estimate_heading_offset(survey: Survey, lines: tuple[LineSummary, ...]) -> HeadingOffset:
     """Estimate how much traverses flown one way read above those flown the other.
 
-    Each traverse between two neighbours of the opposite direction is compared with the two,
-    interpolated to its place, in bins of 200 m; the median over its bins is one vote, and the
+    Each traverse is compared with its two neighbours, interpolated to its place, in bins of 200 m,
+    wherever at least one of them flew the other way; the median over its bins is one vote, and the
     median of the votes is the offset. Geology has no reason to alternate with the direction of
     flight; its scatter from line to line gives the standard error.
     """
     profiles, spacing = ordered_traverses(survey, lines, bin_m=_BIN_M)
-    rest = profiles.tmi_nt - between_neighbours(profiles, spacing)
-    sign = np.where(profiles.forward, 1.0, -1.0)
+    beside = neighbours_of(profiles, spacing)
+    contrast = beside.contrast(profiles)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        told = (profiles.tmi_nt - beside.says(profiles.tmi_nt)) / contrast
+    told[~(np.abs(contrast) > _CONTRAST)] = np.nan
+    # each vote is half the offset: readings are +- half of it about their mean
     votes = np.array(
-        [
-            sign[i] * np.median(row[~np.isnan(row)])
-            for i, row in enumerate(rest)
-            if opposed(profiles)[i] and not np.isnan(row).all()
-        ]
+        [2.0 * np.median(row[~np.isnan(row)]) for row in told if not np.isnan(row).all()]
     )
     if len(votes) < _FEWEST:
-        nothing = {"offset_nt": 0.0, "error_nt": np.inf, "lines": len(votes)}
-        return HeadingOffset(axis_deg=profiles.axis_deg, **nothing)  # type: ignore[arg-type] -- plain numbers
+        return HeadingOffset(
+            axis_deg=profiles.axis_deg, offset_nt=0.0, error_nt=float("inf"), lines=len(votes)
+        )
     offset = float(np.median(votes))
     spread = MAD_TO_SIGMA * float(np.median(np.abs(votes - offset)))
     # neighbouring votes share lines: about half of them are independent
-    error = _SLOPE_WEIGHT * spread / np.sqrt(len(votes) / 2.0)
+    error = _MEDIAN_ERROR * spread / np.sqrt(len(votes) / 2.0)
     return HeadingOffset(
         axis_deg=profiles.axis_deg, offset_nt=offset, error_nt=float(error), lines=len(votes)
     )

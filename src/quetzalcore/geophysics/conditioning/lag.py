@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.conditioning.neighbours import (
-    between_neighbours,
-    opposed,
+    Neighbours,
+    neighbours_of,
     ordered_traverses,
 )
 from quetzalcore.geophysics.conditioning.step import StepResult, measure
 from quetzalcore.geophysics.quality.geometry import distance_along_m, pieces_of, runs_of
 from quetzalcore.geophysics.quality.lines import LineSummary, classify_lines
+from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
 from quetzalcore.geophysics.quality.profiles import Profiles
 from quetzalcore.geophysics.survey import Floats, Survey
 from quetzalcore.vgpu import kernel
+
+Rows = NDArray[np.intp]
 
 __all__ = ["LagEstimate", "correct_lag", "estimate_lag"]
 
@@ -26,6 +30,10 @@ _ROUNDS = 6
 _FEWEST_LINES = 6
 _MOST_ERROR = 0.1  # of the line spacing: a lag that is known worse than this is not known
 _CLIP = 2.5
+_REWEIGHTED = 4
+_SETTLED = 0.01  # of the error
+_CONTRAST = 0.5  # of 2: at least about one neighbour flew the other way
+_TINY = 1e-30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,7 @@ class LagEstimate:
     lag_m, error_m : float
         Distance along the line and its standard error, metres.
     lines : int
-        Traverses between two neighbours of the other direction.
+        Traverses beside one that was flown the other way.
     """
 
     lag_m: float
@@ -86,8 +94,10 @@ def correct_lag(
         lag_m = found.lag_m
         if abs(lag_m) <= 2.0 * found.error_m:
             warnings = (
-                f"the lag of {lag_m:.1f} +- {found.error_m:.1f} m does not differ from zero and "
-                "was not applied",
+                (
+                    f"the lag of {lag_m:.1f} +- {found.error_m:.1f} m does not differ from zero and "
+                    "was not applied"
+                ),
             )
             lag_m = 0.0
     return _shifted(survey, lag_s, lag_m, details, warnings)
@@ -118,14 +128,12 @@ def _shifted(
 
 @kernel
 def _shift(
-    place: Floats, values: Floats, start: Floats, stop: Floats, lag: float, out: Floats
+    place: Floats, values: Floats, start: Rows, stop: Rows, lag: float, out: Floats
 ) -> None:
     """Write to each row what was read ``lag`` further on, by cubic (Lagrange) interpolation."""
     for piece in range(len(start)):
         j = start[piece]
         last = stop[piece] - 1
-        if lag < 0.0:
-            j = start[piece]
         for row in range(start[piece], stop[piece]):
             wanted = place[row] + lag
             while j < last - 1 and place[j + 1] <= wanted:
@@ -155,74 +163,71 @@ def _lagrange(place: Floats, values: Floats, low: int, high: int, wanted: float)
 def estimate_lag(survey: Survey, lines: tuple[LineSummary, ...]) -> LagEstimate:
     """Estimate the lag from the zig-zag that it makes of features across opposite traverses.
 
-    Each traverse between two neighbours of the opposite direction is compared with the two,
-    interpolated to its place: a lag of L metres moves it 2 L against them, whatever the strike of the
-    geology, which moves both neighbours evenly. L is the robust least-squares shift over all lines,
+    Each traverse is compared with its two neighbours, interpolated to its place, wherever at least
+    one of them flew the other way: a lag of L metres moves features by L along each line's own
+    direction, whatever the strike of the geology, which moves both neighbours evenly. L is the robust least-squares shift over all lines,
     iterated until no shift is left; its error comes from the scatter between lines.
 
     Raises
     ------
     BadSurvey
-        If fewer than six traverses lie between neighbours of the opposite direction, or the shift
+        If fewer than six traverses lie beside one of the opposite direction, or the shift
         is not known to a tenth of the line spacing (too little signal, or geology too rough).
     """
     _, spacing = ordered_traverses(survey, lines, bin_m=1e3)
     width = spacing / _BINS_PER_SPACING if np.isfinite(spacing) else 1e3
     profiles, _ = ordered_traverses(survey, lines, bin_m=width)
-    chosen = np.flatnonzero(opposed(profiles))
-    if len(chosen) < _FEWEST_LINES:
+    beside = neighbours_of(profiles, spacing)
+    told = np.abs(np.nan_to_num(beside.contrast(profiles))).max(axis=1, initial=0.0) > _CONTRAST
+    if told.sum() < _FEWEST_LINES:
         raise BadSurvey(
-            f"{len(chosen)} traverses lie between two of the opposite direction: the lag cannot be told",
+            f"{told.sum()} traverses lie beside one of the opposite direction: the lag cannot be told",
             hint="give the lag, or skip the step",
         )
-    lag_m, error_m = _solve_lag(profiles, spacing)
+    lag_m, error_m = _solve_lag(profiles, beside)
     if not error_m < _MOST_ERROR * spacing:
         raise BadSurvey(
             f"opposite traverses fix the lag only to {error_m:.1f} m",
             hint="give the lag from a calibration flight, or skip the step",
         )
-    return LagEstimate(lag_m=lag_m, error_m=error_m, lines=len(chosen))
+    return LagEstimate(lag_m=lag_m, error_m=error_m, lines=int(told.sum()))
 
 
-def _solve_lag(profiles: Profiles, spacing: float) -> tuple[float, float]:
+def _solve_lag(profiles: Profiles, beside: Neighbours) -> tuple[float, float]:
     """Return the shift (metres) that leaves no zig-zag, and its standard error."""
     total, error = 0.0, np.inf
-    sign = np.where(profiles.forward, 1.0, -1.0)
+    way = np.where(profiles.forward, 1.0, -1.0)
     smooth = _smooth(profiles.tmi_nt)
     for _ in range(_ROUNDS):
-        moved = _moved(smooth, sign * total / profiles.bin_m)
-        step, error = _zigzag(profiles, moved, sign, spacing)
+        moved = _moved(smooth, way * total / profiles.bin_m)
+        step, error = _zigzag(moved, beside, way, profiles.bin_m)
         total += step
-        if abs(step) < 0.01 * error:
+        if abs(step) < _SETTLED * error:
             break
     return total, error
 
 
-def _zigzag(
-    profiles: Profiles, tmi_nt: Floats, sign: Floats, spacing: float
-) -> tuple[float, float]:
+def _zigzag(moved_nt: Floats, beside: Neighbours, way: Floats, bin_m: float) -> tuple[float, float]:
     """Return the lag that is left in profiles already moved, and its standard error, metres."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    says = between_neighbours(replace(profiles, tmi_nt=tmi_nt), spacing)
-    slope = _slope(says, profiles.bin_m)
-    rest = tmi_nt - says
-    rows = opposed(profiles)[:, None] & np.isfinite(rest) & np.isfinite(slope)
-    rest = np.where(rows, rest, 0.0)
-    lever = np.where(rows, -2.0 * sign[:, None] * slope, 0.0)
-    level = rest.sum(axis=1) / np.maximum(rows.sum(axis=1), 1)
-    rest = np.where(rows, rest - level[:, None], 0.0)
-    lag = 0.0
-    weight = np.ones(rest.shape)
-    for _ in range(4):
-        lag = float((weight * lever * rest).sum() / max((weight * lever**2).sum(), 1e-30))
+    ahead = way[:, None] * _slope(moved_nt, bin_m)  # what a metre of lag takes off, per line
+    lever = beside.says(ahead) - ahead
+    rest = moved_nt - beside.says(moved_nt)
+    rows = np.isfinite(rest) & np.isfinite(lever)
+    rows &= np.abs(way[:, None] - beside.says(way[:, None])) > _CONTRAST
+    if not rows.any():
+        return 0.0, np.inf
+    count = np.maximum(rows.sum(axis=1, keepdims=True), 1)
+    rest, lever = np.where(rows, rest, 0.0), np.where(rows, lever, 0.0)
+    rest = np.where(rows, rest - rest.sum(axis=1, keepdims=True) / count, 0.0)
+    lag, weight = 0.0, np.ones(rest.shape)
+    for _ in range(_REWEIGHTED):
+        lag = float((weight * lever * rest).sum() / max((weight * lever**2).sum(), _TINY))
         off = np.abs(rest - lag * lever)
-        scale = 1.4826 * np.median(off[rows]) if rows.any() else 1.0
-        weight = np.minimum(1.0, _CLIP * scale / np.maximum(off, 1e-12))
+        scale = MAD_TO_SIGMA * float(np.median(off[rows]))
+        weight = np.minimum(1.0, _CLIP * scale / np.maximum(off, _TINY))
     per_line = (weight * lever * (rest - lag * lever)).sum(axis=1)
-    information = float((weight * lever**2).sum())
-    error = float(np.sqrt((per_line**2).sum()) / information) if information > 0.0 else np.inf
-    return lag, error
+    information = max(float((weight * lever**2).sum()), _TINY)
+    return lag, float(np.sqrt((per_line**2).sum()) / information)
 
 
 def _smooth(values: Floats) -> Floats:

@@ -186,7 +186,8 @@ def _prior(found: Crossovers, basis: DriftBasis, model: ErrorModel) -> Floats:
     drift = np.where(tie, model.tie_drift_nt, model.traverse_drift_nt)
     prior = np.repeat(drift, np.diff(basis.first))
     prior[basis.first[:-1]] = constant
-    return np.maximum(prior, 1e-6)
+    floored: Floats = np.maximum(prior, 1e-6)
+    return floored
 
 
 def _enough(survey: Survey, lines: tuple[LineSummary, ...]) -> Crossovers:
@@ -237,7 +238,14 @@ def _result(
     crossed += np.bincount(found.tie, minlength=len(runs))
     kinds = {line.index: line.kind for line in lines}
     per_line = tuple(
-        _summary(survey, runs, i, kinds.get(int(runs.line[i]), LineKind.OTHER), int(crossed[i]), correction)
+        _summary(
+            survey,
+            runs,
+            i,
+            kinds.get(int(runs.line[i]), LineKind.OTHER),
+            int(crossed[i]),
+            correction,
+        )
         for i in range(len(runs))
     )
     alone = sum(line.crossovers == 0 and line.kind is not LineKind.OTHER for line in per_line)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from quetzalcore.errors import BadParameter, BadSurvey
+from quetzalcore.geophysics.conditioning.crossing import (
+    Crossovers,
+    crossover_stats,
+    crossovers,
+)
 from quetzalcore.geophysics.conditioning.neighbours import ordered_traverses
 from quetzalcore.geophysics.conditioning.step import StepResult, measure
 from quetzalcore.geophysics.quality.geometry import rotate
 from quetzalcore.geophysics.quality.lines import LineSummary
 from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
 from quetzalcore.geophysics.quality.profiles import Profiles
-from quetzalcore.geophysics.survey import Floats, Survey
+from quetzalcore.geophysics.survey import Bools, Floats, Survey
 
 __all__ = ["microlevel"]
 
 _BINS_PER_SPACING = 1.0
-_ALONG = 10.0  # line spacings
+_ALONG = 20.0  # line spacings
 _ACROSS = 4.0  # line spacings
 _LIMIT = 2.5  # robust deviations of the correction itself
 _ROUNDS = 3
@@ -37,12 +42,13 @@ def microlevel(
     result limited in size, smoothed along the line once more, and subtracted from the readings
     by interpolation. Anything shorter along the line than about ``along_m`` stays as it was. Geology that
     is longer than ``along_m`` along the lines and narrower than ``across_m`` across them looks
-    the same as line noise: ``limit_nt`` is what protects it.
+    the same as line noise: ``limit_nt`` is what protects it. Where there are ties, their crossovers
+    judge the step, and a warning says when they fit worse after it.
 
     Parameters
     ----------
     along_m : float, optional
-        Wavelengths along the line longer than this are candidates, metres; default ten line spacings.
+        Wavelengths along the line longer than this are candidates, metres; default twenty line spacings.
     across_m : float, optional
         Wavelengths across the lines shorter than this are, metres; default four line spacings.
     limit_nt : float, optional
@@ -66,9 +72,7 @@ def microlevel(
     _, spacing = ordered_traverses(survey, lines, bin_m=1e3)
     along = along_m if along_m is not None else _ALONG * spacing
     across = across_m if across_m is not None else _ACROSS * spacing
-    for name, value in {"along_m": along, "across_m": across, "limit_nt": limit_nt}.items():
-        if value is not None and value <= 0.0:
-            raise BadParameter(f"{name} is {value:g}", hint="give a positive value")
+    _check_positive({"along_m": along, "across_m": across, "limit_nt": limit_nt})
     if not np.isfinite(spacing) or sum(line.kind == "traverse" for line in lines) < 5:  # noqa: PLR2004
         raise BadSurvey(
             "fewer than five traverses run side by side: there is nothing to microlevel against",
@@ -78,7 +82,41 @@ def microlevel(
     error, limit = _line_noise(profiles, spacing, (along, across), limit_nt)
     details = {"along_m": along, "across_m": across, "limit_nt": limit, "line_spacing_m": spacing}
     tmi = survey.tmi_nt - _on_rows(survey, profiles, error)
-    return measure("microlevel", survey, tmi_nt=tmi, details=details)
+    facts, warnings = _judged(survey, lines, tmi)
+    return measure(
+        "microlevel", survey, tmi_nt=tmi, details={**details, **facts}, warnings=warnings
+    )
+
+
+def _check_positive(given: dict[str, float | None]) -> None:
+    for name, value in given.items():
+        if value is not None and value <= 0.0:
+            raise BadParameter(f"{name} is {value:g}", hint="give a positive value")
+
+
+def _judged(
+    survey: Survey, lines: tuple[LineSummary, ...], tmi_nt: Floats
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Ask the ties, which were not touched, whether the traverses fit them better than before."""
+    both = [crossovers(each, lines) for each in (survey, survey.with_tmi(tmi_nt))]
+    if not len(both[0]):
+        return {}, ()
+    before, after = (crossover_stats(_ties_free(found)).median_abs_nt for found in both)
+    facts = {"crossover_before_nt": before, "crossover_after_nt": after}
+    if after <= before:
+        return facts, ()
+    said = (
+        f"ties and traverses disagree more after microlevelling ({before:.2f} to {after:.2f} nT): "
+        "it took off geology rather than line noise"
+    )
+    return facts, (said,)
+
+
+def _ties_free(found: Crossovers) -> Floats:
+    misfit = found.misfit_nt.copy()
+    for tie in np.unique(found.tie):
+        misfit[found.tie == tie] -= np.median(misfit[found.tie == tie])
+    return misfit
 
 
 def _line_noise(
@@ -99,7 +137,7 @@ def _line_noise(
     return _low_pass(error, known, along / profiles.bin_m), float(limit or 0.0)
 
 
-def _low_pass(values: Floats, known: np.ndarray, wavelength_bins: float) -> Floats:
+def _low_pass(values: Floats, known: Bools, wavelength_bins: float) -> Floats:
     """Average along the lines with a Gaussian that halves ``wavelength_bins``; unknown bins give 0."""
     from scipy.ndimage import gaussian_filter1d  # noqa: PLC0415 -- slow import
 
@@ -111,7 +149,7 @@ def _low_pass(values: Floats, known: np.ndarray, wavelength_bins: float) -> Floa
 
 
 def _smooth_across(
-    values: Floats, across_m: Floats, known: np.ndarray, wavelength_lines: float
+    values: Floats, across_m: Floats, known: Bools, wavelength_lines: float
 ) -> Floats:
     """Smooth every column over the lines present in it: penalised second differences (Whittaker)."""
     from scipy.linalg import solveh_banded  # noqa: PLC0415 -- slow import

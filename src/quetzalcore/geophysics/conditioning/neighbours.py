@@ -1,6 +1,8 @@
-"""Each traverse beside its two neighbours: what differs when it was flown the other way."""
+"""Each traverse beside its two neighbours, and how their directions of flight differ."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from quetzalcore.geophysics.quality.profiles import Profiles, line_profiles
 from quetzalcore.geophysics.quality.spacing import line_spacing_m
 from quetzalcore.geophysics.survey import Bools, Floats, Survey
 
-__all__ = ["between_neighbours", "opposed", "ordered_traverses", "traverse_runs"]
+__all__ = ["Neighbours", "neighbours_of", "ordered_traverses", "traverse_runs"]
 
 _FAR = 1.7  # usual spacings: neighbours farther away than this are not neighbours
 
@@ -32,26 +34,41 @@ def ordered_traverses(
     return profiles.only(np.argsort(middle, kind="stable")), line_spacing_m(survey, wanted)
 
 
-def between_neighbours(profiles: Profiles, spacing_m: float) -> Floats:
-    """Return what each line's neighbours say of it, (k, m) nT; NaN where either is missing or far.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Neighbours:
+    """How much the line before and the line after each line count at its place, (k, m) each.
 
-    The line before and the line after (in the profiles' order) are interpolated linearly to the
-    line's own place, so that a uniform slope across the lines leaves nothing.
+    Parameters
+    ----------
+    before, after : (k, m) float64
+        Weights that sum to one: linear interpolation to the line's own across-coordinate, so that a
+        uniform slope across the lines leaves nothing. NaN where either neighbour is missing or far.
     """
-    value, across = profiles.tmi_nt, profiles.across_m
-    says = np.full(value.shape, np.nan)
-    left, right = across[1:-1] - across[:-2], across[2:] - across[1:-1]
-    apart = left + right
-    with np.errstate(invalid="ignore", divide="ignore"):
-        near = (np.maximum(np.abs(left), np.abs(right)) < _FAR * spacing_m) & (left * right > 0.0)
-        share = np.where(near, left / apart, np.nan)
-    says[1:-1] = value[:-2] * (1.0 - share) + value[2:] * share
-    return says
+
+    before: Floats
+    after: Floats
+
+    def says(self, values: Floats) -> Floats:
+        """Interpolate values (k, m) or (k, 1) of the neighbours to each line, (k, m)."""
+        told = np.full(self.before.shape, np.nan)
+        told[1:-1] = values[:-2] * self.before[1:-1] + values[2:] * self.after[1:-1]
+        return told
+
+    def contrast(self, profiles: Profiles) -> Floats:
+        """Return each line's direction (+1 or -1) less its neighbours', (k, m): 0 where all agree."""
+        way = np.where(profiles.forward, 1.0, -1.0)[:, None]
+        contrast: Floats = way - self.says(way)
+        return contrast
 
 
-def opposed(profiles: Profiles) -> Bools:
-    """Mark the lines both of whose neighbours were flown the other way, (k,)."""
-    way = profiles.forward
-    marked = np.zeros(len(way), dtype=bool)
-    marked[1:-1] = (way[:-2] == way[2:]) & (way[1:-1] != way[:-2])
-    return marked
+def neighbours_of(profiles: Profiles, spacing_m: float) -> Neighbours:
+    """Weigh the lines before and after each line, in the order of the profiles."""
+    across = profiles.across_m
+    share = np.full(across.shape, np.nan)
+    if len(profiles) > 2:  # noqa: PLR2004 -- the first and the last have one neighbour
+        left, right = across[1:-1] - across[:-2], across[2:] - across[1:-1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            near = np.maximum(np.abs(left), np.abs(right)) < _FAR * spacing_m
+            near &= left * right > 0.0
+            share[1:-1] = np.where(near, left / (left + right), np.nan)
+    return Neighbours(before=1.0 - share, after=share)

@@ -53,8 +53,8 @@ def coverage_grid(survey: Survey, *, cell_m: float) -> xr.DataArray:
     )
     return make_grid(
         np.asarray(values, dtype=np.float32),
-        origin[0] + cell * np.arange(hit.shape[1]),
-        origin[1] + cell * np.arange(hit.shape[0]),
+        origin[0] + cell * np.arange(hit.shape[1], dtype=np.float64),
+        origin[1] + cell * np.arange(hit.shape[0], dtype=np.float64),
         name="coverage",
         unit="m",
         long_name="distance to the nearest reading",

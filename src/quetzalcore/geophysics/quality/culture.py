@@ -16,6 +16,7 @@ __all__ = ["CultureFlag", "CultureKind", "flag_culture"]
 
 _BLOCK = 16  # rows: the longest burst is three blocks
 _TIMES = 10.0  # rougher than the surroundings on both sides
+_LEAST_NT = 2.0  # fourth differences smaller than this are rounding
 _NEIGHBOURS = 3  # bursts that line up on at least this many lines are a linear feature
 _AROUND = 6  # blocks on each side that tell the surroundings
 
@@ -101,7 +102,7 @@ def _bursts(difference_nt: Floats, runs: Runs) -> tuple[NDArray[np.intp], NDArra
     shifts = np.array([k for k in range(-_AROUND, _AROUND + 1) if abs(k) > 1]) + _AROUND
     beside = np.array([around[k : k + blocks] for k in shifts])
     level = np.maximum(np.median(beside, axis=0), _line_level(size, runs, blocks))
-    burst = peak > _TIMES * level
+    burst = peak > np.maximum(_TIMES * level, _LEAST_NT)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], burst.astype(np.int8), [0]])))
     start, stop = edges[::2], edges[1::2]
     short = stop - start <= _NEIGHBOURS

@@ -121,7 +121,8 @@ def distance_along_m(survey: Survey, runs: Runs) -> Floats:
 def axis_difference_deg(first_deg: Floats | float, second_deg: Floats | float) -> Floats:
     """Return the angle between two undirected axes, 0 to 90 degrees."""
     turn = np.abs(np.asarray(first_deg) - np.asarray(second_deg)) % 180.0
-    return np.minimum(turn, 180.0 - turn)
+    acute: Floats = np.minimum(turn, 180.0 - turn)
+    return acute
 
 
 def dominant_axis_deg(heading_deg: Floats, weight: Floats) -> float:

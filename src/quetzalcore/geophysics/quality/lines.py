@@ -109,10 +109,12 @@ def _kinds(survey: Survey, runs: Runs) -> list[LineKind]:
 def _judge(survey: Survey, runs: Runs, *, main: Bools, cross: Bools) -> dict[int, LineKind]:
     """Judge two families of lines, (k,) bool each, by how densely each line is crossed."""
     a, b = np.flatnonzero(main), np.flatnonzero(cross)
-    meets = _chords_meet(_chords(survey, runs)[a], _chords(survey, runs)[b])
+    chords = _chords(survey, runs)
+    share_a, share_b = _chords_meet(chords[a], chords[b]), _chords_meet(chords[b], chords[a])
+    meets = ~np.isnan(share_a)
     count_a, count_b = meets.sum(axis=1), meets.sum(axis=0)
-    dense_a = np.maximum(count_a - 1, 0) / runs.length_m[a]
-    dense_b = np.maximum(count_b - 1, 0) / runs.length_m[b]
+    dense_a = _crossings_per_m(share_a, runs.chord_m[a])
+    dense_b = _crossings_per_m(share_b, runs.chord_m[b])
     other_a = meets @ dense_b / np.maximum(count_a, 1)
     other_b = dense_a @ meets / np.maximum(count_b, 1)
     kinds = {
@@ -136,8 +138,21 @@ def _chords(survey: Survey, runs: Runs) -> Floats:
     return np.stack([xy[runs.start], xy[runs.stop - 1]], axis=1)
 
 
-def _chords_meet(first: Floats, second: Floats) -> Bools:
-    """Tell which straight pieces, (a, 2, 2) and (b, 2, 2), cross each other, (a, b)."""
+def _crossings_per_m(share: Floats, chord_m: Floats) -> Floats:
+    """Return how densely lines are crossed between their first and last crossing, (a,); else 0."""
+    known = ~np.isnan(share)
+    first = np.where(known, share, np.inf).min(axis=1, initial=np.inf)
+    last = np.where(known, share, -np.inf).max(axis=1, initial=-np.inf)
+    span = np.where(known.sum(axis=1) > 1, (last - first) * chord_m, np.inf)
+    dense: Floats = np.where(span > 0.0, known.sum(axis=1) - 1, 0) / np.where(span > 0.0, span, 1.0)
+    return np.maximum(dense, 0.0)
+
+
+def _chords_meet(first: Floats, second: Floats) -> Floats:
+    """Tell where straight pieces (a, 2, 2) are crossed by (b, 2, 2), as a share of the first, (a, b).
+
+    NaN where they are not.
+    """
     p, r = first[:, None, 0], first[:, None, 1] - first[:, None, 0]
     q, s = second[None, :, 0], second[None, :, 1] - second[None, :, 0]
     cross = _cross(r, s)
@@ -145,8 +160,7 @@ def _chords_meet(first: Floats, second: Floats) -> Bools:
     along = _cross(q - p, s) / safe
     across = _cross(q - p, r) / safe
     inside = (along >= 0.0) & (along <= 1.0) & (across >= 0.0) & (across <= 1.0)
-    meets: Bools = inside & (cross != 0.0)
-    return meets
+    return np.where(inside & (cross != 0.0), along, np.nan)
 
 
 def _cross(first: Floats, second: Floats) -> Floats:

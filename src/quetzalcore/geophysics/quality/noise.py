@@ -53,7 +53,7 @@ def run_noise_nt(difference_nt: Floats, runs: Runs) -> Floats:
 
 
 def spike_rows(
-    difference_nt: Floats, runs: Runs, *, threshold: float = 8.0, floor_nt: float = 0.0
+    difference_nt: Floats, runs: Runs, *, threshold: float = 8.0, floor_nt: float = 0.5
 ) -> NDArray[np.intp]:
     """Find spikes one or two samples wide; returns their rows, increasing.
 
@@ -116,7 +116,7 @@ def _spike_at(difference_nt: Floats, row: int, floor_nt: float) -> tuple[int, ..
 
 def _fit(difference_nt: Floats, start: int, width: int) -> tuple[float, float]:
     """Fit wrong samples from ``start``: (largest amplitude, share explained); width 0 fits a step."""
-    low, high = start - 2, start + max(width + 2, 4)
+    low, high = start - 2, start + (width + 2 if width else 4)
     if low < 0 or high > len(difference_nt):
         return 0.0, 0.0
     seen = difference_nt[low:high]

@@ -36,7 +36,7 @@ def split_lines(
     time_s: Floats | None = None,
     gap_steps: float = 10.0,
 ) -> Ints:
-    """Number the lines of a track in the order of the rows: traverses, ties and the turns between.
+    """Give each row of a track a line number: traverses, ties and the turns between.
 
     A new line begins where time or position jumps, and where the heading changes from one of the
     few directions in which most of the path lies to another or to none (a turn, which gets a
