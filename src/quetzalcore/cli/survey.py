@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from quetzalcore.cli.console import note, print_json, print_table, progress_bar, say
+from quetzalcore.cli.inspection import print_inspection
 from quetzalcore.cli.survey_options import build_config, parse_pairs, read_earlier, read_toml
 from quetzalcore.errors import BadParameter
 from quetzalcore.settings import Settings
@@ -147,6 +148,47 @@ def run(
         print_json(outcome.document)
     elif not quiet:
         _print_outcome(outcome.document, folder)
+
+
+@app.command(epilog="Example: quetzal survey inspect survey.csv")
+def inspect(
+    file: Annotated[Path, typer.Argument(help="The survey.")],
+    *,
+    crs: Crs = None,
+    date: Date = None,
+    height_role: HeightRole = None,
+    column: Columns = None,
+    unit: Units = None,
+    as_json: Json = False,
+) -> None:
+    """Show columns, roles, units, lines and coordinate system, and what run would assume."""
+    from quetzalcore import formats  # noqa: PLC0415 -- heavy
+    from quetzalcore.workloads.mag_survey.reading import read_options  # noqa: PLC0415 -- heavy
+
+    given = {
+        "columns": parse_pairs(column or [], option="--column"),
+        "units": parse_pairs(unit or [], option="--unit"),
+        "crs": crs,
+        "date": date,
+        "height_role": height_role,
+    }
+    config = build_config(earlier={}, file={}, options={"input": given})
+    print_inspection(formats.inspect(file, options=read_options(config.input)), as_json=as_json)
+
+
+@app.command(epilog="Example: quetzal survey simulate -o survey.csv --seed 7")
+def simulate(
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The survey; base station and truth beside it.")
+    ] = Path("survey.csv"),
+    seed: Annotated[int, typer.Option(help="Another seed gives another day and ground.")] = 1,
+) -> None:
+    """Make a realistic survey over known bodies, with every error of acquisition."""
+    from quetzalcore.workloads import simulated  # noqa: PLC0415 -- heavy
+
+    files = simulated.write_files(simulated.simulate_default(seed), output)
+    say(f"{files.survey}\n{files.base_station}\n{files.bodies}")
 
 
 def _print_outcome(document: dict[str, Any], folder: Path) -> None:

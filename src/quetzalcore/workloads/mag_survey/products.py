@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import xarray as xr
 
 from quetzalcore.formats import (
-    write_geotiff,
+    write_geotiffs,
     write_netcdf,
     write_points_csv,
     write_points_geojson,
@@ -18,7 +20,6 @@ from quetzalcore.formats import (
     write_survey_parquet,
 )
 from quetzalcore.geophysics.survey import Survey
-from quetzalcore.vgpu import map_threads
 from quetzalcore.workloads.mag_survey.depths import DepthSet, DepthTable
 from quetzalcore.workloads.mag_survey.result import DepthSummary, GridProduct
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
@@ -30,7 +31,7 @@ def write_grids(grids: Mapping[str, xr.DataArray], folder: Path) -> tuple[GridPr
     """Write each grid as a cloud-optimised GeoTIFF and all of them into one CF NetCDF file."""
     folder.mkdir()
     single = {name: grid.astype(np.float32) for name, grid in grids.items()}
-    map_threads(lambda item: write_geotiff(item[1], folder / f"{item[0]}.tif"), single.items())
+    write_geotiffs({folder / f"{name}.tif": grid for name, grid in single.items()})
     write_netcdf(single, folder / "grids.nc")
     return tuple(
         GridProduct(
@@ -44,8 +45,9 @@ def write_grids(grids: Mapping[str, xr.DataArray], folder: Path) -> tuple[GridPr
 
 
 def write_stations(raw: Survey, conditioned: Survey, path: Path) -> None:
-    """Write every station with the reading as it came (``raw_nt``) and as it left (``tmi_nt``)."""
-    write_survey_parquet(conditioned, path, extra={"raw_nt": raw.tmi_nt})
+    """Write every station; the reading as it came is channel ``raw_reading_nt``."""
+    channels = {**conditioned.channels, "raw_reading_nt": raw.tmi_nt}
+    write_survey_parquet(replace(conditioned, channels=MappingProxyType(channels)), path)
 
 
 def write_depths(depths: DepthSet, folder: Path, crs: str | None) -> tuple[DepthSummary, ...]:

@@ -25,6 +25,7 @@ _STRENGTH_UNKNOWN = (
     f"the main field's strength was not given: {_STRENGTH_ASSUMED_NT:,.0f} nT is assumed for apparent "
     "susceptibilities"
 )
+_CLEARANCE_NAMES = ("radar_altimeter", "laser_altimeter", "radalt", "radar", "clearance", "agl")
 _STATIONS_FOR_CLEARANCE = 200_000  # more do not change a clearance interpolated from the nearest
 
 
@@ -176,11 +177,15 @@ def _secular_warning(place: tuple[float, float], year: float, date: dt.date) -> 
 
 
 def find_ground(survey: Survey, dem: xr.DataArray | None, *, geoid_height_m: float) -> Ground:
-    """Find what depths can be measured from: clearance, a ground model, or only the sensor."""
-    if survey.height_m is not None and survey.height_role is HeightRole.CLEARANCE:
+    """Find what depths can be measured from: clearance, a ground model, or only the sensor.
+
+    Clearance is the height where its role says so, else a channel that is named as an altimeter.
+    """
+    name, clearance = _clearance(survey)
+    if clearance is not None:
         return Ground(
-            reference="below ground (measured clearance)",
-            clearance_m=_nearest(survey, survey.height_m),
+            reference=f"below ground (clearance from {name})",
+            clearance_m=_nearest(survey, clearance),
             elevation_m=_sampler(dem),
         )
     if dem is not None and survey.height_m is not None:
@@ -193,6 +198,15 @@ def find_ground(survey: Survey, dem: xr.DataArray | None, *, geoid_height_m: flo
             elevation_m=ground,
         )
     return Ground(reference="below sensor", clearance_m=_nothing, elevation_m=_sampler(dem))
+
+
+def _clearance(survey: Survey) -> tuple[str, Floats | None]:
+    if survey.height_m is not None and survey.height_role is HeightRole.CLEARANCE:
+        return "the height column", survey.height_m
+    for name, values in survey.channels.items():
+        if name.lower().startswith(_CLEARANCE_NAMES) and np.nanmedian(values) > 0.0:
+            return name, values
+    return "", None
 
 
 def _nothing(easting_m: Floats, northing_m: Floats) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from quetzalcore.formats.crs import to_lonlat
 from quetzalcore.geophysics import deposits, targets
 from quetzalcore.geophysics.deposits import ClassProbability
 from quetzalcore.geophysics.quality import QualityReport
+from quetzalcore.geophysics.survey import Bools, Floats
 from quetzalcore.workloads.mag_survey.config import TargetConfig
 from quetzalcore.workloads.mag_survey.depths import DepthSet
 from quetzalcore.workloads.mag_survey.grids import TransformSet
@@ -126,15 +126,15 @@ def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]
     )
 
 
-def _culture_mask(quality: QualityReport) -> Callable[[float, float], bool] | None:
+def _culture_mask(quality: QualityReport) -> targets.CultureMask | None:
     if not quality.culture:
         return None
     tree = cKDTree([(flag.easting_m, flag.northing_m) for flag in quality.culture])
     reach_m = _CULTURE_LINES * quality.line_spacing_m
 
-    def is_culture(easting_m: float, northing_m: float) -> bool:
-        distance, _ = tree.query((easting_m, northing_m))
-        return bool(distance <= reach_m)
+    def is_culture(easting_m: Floats, northing_m: Floats) -> Bools:
+        distance, _ = tree.query(np.column_stack((easting_m, northing_m)))
+        return np.asarray(distance <= reach_m)
 
     return is_culture
 
