@@ -7,6 +7,7 @@ from itertools import chain
 
 from quetzalcore.formats.blocks import Block, text_blocks
 from quetzalcore.formats.cells import mostly_numbers
+from quetzalcore.formats.heads import read_head
 from quetzalcore.formats.options import ReadOptions
 from quetzalcore.formats.rejects import Rejects
 from quetzalcore.formats.rows import UNIT_SEPARATOR, RowPlan, parse_block, squeeze_blanks
@@ -15,18 +16,7 @@ from quetzalcore.formats.source import Source
 from quetzalcore.formats.table import Batch, Column, Layout, Wanted
 from quetzalcore.formats.units import unit_in_name
 
-__all__ = ["DelimitedReader", "read_head"]
-
-_HEAD_BYTES = 1 << 18
-
-
-def read_head(source: Source) -> bytes:
-    """Read the beginning of a file, cut after its last whole row where there is more."""
-    with source.open() as stream:
-        head = stream.read(_HEAD_BYTES)
-    if len(head) < _HEAD_BYTES:
-        return head
-    return head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1] or head
+__all__ = ["DelimitedReader"]
 
 
 class DelimitedReader:

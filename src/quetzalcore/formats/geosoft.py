@@ -1,0 +1,154 @@
+"""Geosoft XYZ: blank-delimited rows under ``Line`` and ``Tie`` headers, ``*`` for no data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from quetzalcore.errors import BadTable
+from quetzalcore.formats.blocks import Block, text_blocks
+from quetzalcore.formats.cells import COMMENT_MARKS, mostly_numbers
+from quetzalcore.formats.heads import read_head
+from quetzalcore.formats.options import ReadOptions
+from quetzalcore.formats.rejects import Rejects
+from quetzalcore.formats.rows import UNIT_SEPARATOR, RowPlan, parse_block, squeeze_blanks
+from quetzalcore.formats.sniff import decode_head, split_row
+from quetzalcore.formats.source import Source
+from quetzalcore.formats.table import Batch, Column, Layout, Wanted
+from quetzalcore.formats.units import unit_in_name
+
+__all__ = ["GeosoftReader", "is_geosoft"]
+
+LINE_COLUMN = "Line"
+_KINDS = {
+    "line": "L", "tie": "T", "base": "B", "test": "S", "trend": "R", "special": "S", "random": "P",
+}  # fmt: skip
+_HEADER = re.compile(
+    rb"^[ \t]*(line|tie|base|test|trend|special|random)[ \t]+([^\s,]+)[^\n]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def is_geosoft(head: bytes) -> bool:
+    """Tell whether a file's beginning has a line header."""
+    return any(not _is_data(match[0]) for match in _HEADER.finditer(head))
+
+
+def _is_data(row: bytes) -> bool:
+    """A header has the kind and a number or name, and no further columns such as ``line x y mag``."""
+    return len(row.replace(b",", b" ").split()) > 4  # noqa: PLR2004 -- Line, number, flight, date
+
+
+class GeosoftReader:
+    """Reads one XYZ file; the line becomes a column named ``Line`` (L100, T200)."""
+
+    def __init__(self, source: Source, options: ReadOptions) -> None:
+        self._source = source
+        self._options = options
+        self._encoding, text = decode_head(read_head(source), source.where)
+        self._names, self._layout = _layout(source, text, self._encoding)
+        self._comma = self._layout.delimiter == ","
+
+    @property
+    def layout(self) -> Layout:
+        """How the file is built."""
+        return self._layout
+
+    def batches(self, wanted: Wanted, rejects: Rejects) -> Iterator[Batch]:
+        """Read the wanted columns; every row takes the name of the line header above it."""
+        plan = RowPlan(
+            names=self._names,
+            wanted=Wanted(
+                numbers=wanted.numbers,
+                texts=tuple(name for name in wanted.texts if name != LINE_COLUMN),
+                needed=wanted.needed,
+            ),
+            delimiter="," if self._comma else UNIT_SEPARATOR,
+            quoted=False,
+        )
+        line: str | None = None
+        with self._source.open() as stream:
+            for block in text_blocks(
+                stream,
+                encoding=self._encoding,
+                where=self._source.where,
+                max_row_bytes=self._options.limits.max_row_bytes,
+            ):
+                for name, piece in _pieces(block, line):
+                    line = name
+                    if name is not None and piece.data.strip():
+                        yield self._batch(piece, name, plan, rejects)
+
+    def _batch(self, piece: Block, line: str, plan: RowPlan, rejects: Rejects) -> Batch:
+        data = piece.data if self._comma else squeeze_blanks(piece.data)
+        batch = parse_block(Block(first_row=piece.first_row, data=data), plan, rejects)
+        names = pa.array([line], pa.string()).take(pa.array(np.zeros(len(batch), np.int32)))
+        return Batch(
+            rows=batch.rows, numbers=batch.numbers, texts={**batch.texts, LINE_COLUMN: names}
+        )
+
+
+def _pieces(block: Block, line: str | None) -> Iterator[tuple[str | None, Block]]:
+    """Cut a block at its line headers; rows before the first header go on with ``line``."""
+    row, start = block.first_row, 0
+    for header in chain(_HEADER.finditer(block.data), [None]):
+        stop = len(block.data) if header is None else header.start()
+        if header is not None and _is_data(header[0]):
+            continue
+        data = block.data[start:stop]
+        yield line, Block(first_row=row, data=data)
+        if header is not None:
+            row += data.count(b"\n") + 1
+            start = header.end() + 1
+            line = _KINDS[header[1].decode().lower()] + header[2].decode(errors="replace")
+    if start > 0:
+        yield line, Block(first_row=row, data=b"")
+
+
+def _layout(source: Source, text: str, encoding: str) -> tuple[tuple[str, ...], Layout]:
+    rows = text.split("\n")
+    first = next(i for i, row in enumerate(rows) if _HEADER.match(row.encode()))
+    body = [r for r in rows[first:] if r.strip() and not r.lstrip().startswith(COMMENT_MARKS)]
+    data = [row for row in body if not _HEADER.match(row.encode())]
+    if not data:
+        raise BadTable(
+            "there are no rows under the line headers",
+            hint="check that the export finished",
+            where=source.where,
+        )
+    delimiter = "," if data[0].count(",") > 1 else " "
+    cells = [split_row(row, delimiter) for row in data]
+    width = max(len(row) for row in cells[:100])
+    columns = list(zip(*(row for row in cells if len(row) == width), strict=True))
+    titles = [_title(row, delimiter) for row in rows[:first]]
+    fitting = [i for i, names in enumerate(titles) if len(names) == width]
+    header = fitting[-1] if fitting and any(c.isalpha() for c in rows[fitting[-1]]) else None
+    names = tuple(titles[header]) if header is not None else _numbered(width)
+    described = tuple(
+        Column(name=name, unit=unit_in_name(name), numeric=mostly_numbers(list(column)))
+        for name, column in zip(names, columns, strict=True)
+    )
+    layout = Layout(
+        format="geosoft-xyz",
+        compression=source.compression,
+        columns=(Column(name=LINE_COLUMN, numeric=False), *described),
+        delimiter=delimiter,
+        encoding=encoding,
+        header_row=None if header is None else header + 1,
+        notes=("the file does not name its columns: they are known by number",)
+        if header is None
+        else (),
+    )
+    return names, layout
+
+
+def _title(row: str, delimiter: str) -> list[str]:
+    return split_row(row.strip().lstrip("/ "), delimiter) if "=" not in row else []
+
+
+def _numbered(width: int) -> tuple[str, ...]:
+    return tuple(f"column {k + 1}" for k in range(width))
