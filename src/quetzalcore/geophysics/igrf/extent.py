@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quetzalcore.geophysics.igrf.coefficients import FIRST_YEAR, LAST_YEAR, model
-from quetzalcore.geophysics.igrf.main_field import Points
+from quetzalcore.geophysics.igrf.main_field import DEEPEST_M, RIGHT_ANGLE_DEG, Points
 from quetzalcore.geophysics.igrf.remainder import Axis, Box
 
 __all__ = ["bounding_box", "guess_box", "unwrapped"]
@@ -68,14 +68,15 @@ def _box(columns: list[Floats], points: Points, margins: tuple[float, ...]) -> B
         year=year,
         height_m=wide[1],
         longitude_deg=wide[2],
-        latitude_deg=_clipped(wide[3], -90.0, 90.0),
+        latitude_deg=_clipped(wide[3], -RIGHT_ANGLE_DEG, RIGHT_ANGLE_DEG),
     )
 
 
 def _usable(ends: list[tuple[float, float]], next_epoch: float) -> bool:
-    (first, last), _, (west, east), (south, north) = ends
+    (first, last), (lowest, _), (west, east), (south, north) = ends
     in_time = first >= FIRST_YEAR and last <= min(next_epoch, LAST_YEAR)
-    return in_time and east - west <= _WIDEST_DEG and south >= -90.0 and north <= 90.0  # noqa: PLR2004 -- the poles
+    on_globe = south >= -RIGHT_ANGLE_DEG and north <= RIGHT_ANGLE_DEG and lowest >= DEEPEST_M
+    return in_time and on_globe and east - west <= _WIDEST_DEG
 
 
 def _widened(low: float, high: float, margin: float, least: float) -> Axis:

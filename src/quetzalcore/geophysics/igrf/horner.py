@@ -67,7 +67,7 @@ def evaluate(
 
 
 @fast_kernel
-def _points(  # noqa: PLR0917 -- kernels take positional arrays
+def _points(
     year: Floats,
     height_m: Floats,
     longitude_deg: Floats,
@@ -134,7 +134,7 @@ def _scale_year(w: Floats, year: Floats, centre: float, scale: float) -> None:
 @fast_kernel
 def _plane(
     w: Floats, powers: Floats, at: int, width: int, chunks: Ints, row: int, rows: int
-) -> None:  # noqa: PLR0917 -- as above
+) -> None:
     """Sum over the powers of longitude and latitude by Horner's scheme.
 
     ``powers`` and ``chunks`` are flat, ``at`` and ``row`` say where the plane begins: slicing arrays

@@ -12,6 +12,8 @@ from quetzalcore.geophysics.igrf.coefficients import check_years, model
 from quetzalcore.geophysics.igrf.synthesis import synthesise
 
 __all__ = [
+    "DEEPEST_M",
+    "RIGHT_ANGLE_DEG",
     "Field",
     "Points",
     "check_points",
@@ -23,8 +25,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-_RIGHT_ANGLE_DEG = 90.0
-_DEEPEST_M = -3_000_000.0
+RIGHT_ANGLE_DEG = 90.0
+DEEPEST_M = -3_000_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,11 +185,11 @@ def _flat(values: Floats, shape: tuple[int, ...]) -> Floats:
 
 def _check_range(latitude_deg: Floats, height_m: Floats) -> None:
     """Refuse latitudes off the globe and heights inside the core; NaN passes both."""
-    if latitude_deg.size and np.fmax.reduce(np.abs(latitude_deg), axis=None) > _RIGHT_ANGLE_DEG:
+    if latitude_deg.size and np.fmax.reduce(np.abs(latitude_deg), axis=None) > RIGHT_ANGLE_DEG:
         raise BadParameter(
             "a latitude is beyond 90 degrees", hint="check that longitude comes before latitude"
         )
-    if height_m.size and np.fmin.reduce(height_m, axis=None) < _DEEPEST_M:
+    if height_m.size and np.fmin.reduce(height_m, axis=None) < DEEPEST_M:
         raise BadParameter(
             "a height is inside the Earth's core, where the series does not hold",
             hint="give ellipsoidal heights in metres",

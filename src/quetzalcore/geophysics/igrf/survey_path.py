@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.geophysics.igrf.coefficients import model
+from quetzalcore.geophysics.igrf.coefficients import FIRST_YEAR, model
 from quetzalcore.geophysics.igrf.extent import bounding_box, guess_box, unwrapped
 from quetzalcore.geophysics.igrf.horner import evaluate
 from quetzalcore.geophysics.igrf.interpolant import Interpolant, for_components, for_total
@@ -215,7 +215,9 @@ def _exactly(points: Points, precisely: Callable[[Points], tuple[Floats, ...]]) 
 
 def _by_interval(points: Points) -> list[tuple[NDArray[np.bool_], Points]]:
     """Split points where the model changes its slope in time; points without a date join the first."""
-    interval = model().interval(np.nan_to_num(points.year, nan=np.nanmin(points.year)))
+    known = points.year[np.isfinite(points.year)]
+    first = known.min() if known.size else FIRST_YEAR
+    interval = model().interval(np.nan_to_num(points.year, nan=first))
     everywhere = np.ones(len(points.height_m), dtype=bool)
     names = np.unique(interval)
     if len(names) == 1:

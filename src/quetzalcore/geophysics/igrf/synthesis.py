@@ -105,7 +105,7 @@ def _terms(g_nt: Floats, h_nt: Floats) -> Floats:
 
 
 @fast_kernel
-def _points(  # noqa: PLR0917 -- kernels take positional arrays
+def _points(
     longitude_deg: Floats,
     latitude_deg: Floats,
     height_m: Floats,
