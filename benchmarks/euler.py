@@ -48,7 +48,7 @@ def figures() -> list[Figure]:
 
 def _fields() -> tuple[xr.DataArray, ...]:
     noise = np.random.default_rng(11).standard_normal((_SIZE, _SIZE))
-    axis = np.arange(_SIZE) * _CELL_M
+    axis = _CELL_M * np.arange(_SIZE, dtype=np.float64)
     grid = make_grid(noise, axis, axis, name="tmi", unit="nT")
     field = 1e3 * spectral.upward_continue(spectral.prepare(grid), 400.0).rename("tmi")
     made = spectral.transform(spectral.prepare(field), ("dx", "dy", "dz"))

@@ -51,9 +51,7 @@ def figures() -> list[Figure]:
     return [*figures, memory]
 
 
-def _race(
-    what: str, ours: Callable[[], object], theirs: Callable[[], object], peer: str
-) -> Figure:
+def _race(what: str, ours: Callable[[], object], theirs: Callable[[], object], peer: str) -> Figure:
     mine, other, ratio = interleave(ours, theirs, runs=7)
     return Figure(
         work=f"RTP + tilt + analytic signal + upward, {_SIZE} x {_SIZE} float64; {what}",
@@ -69,7 +67,7 @@ def _race(
 def _random_field() -> xr.DataArray:
     """Make a field with the spectrum of sources 300 m deep."""
     noise = np.random.default_rng(7).standard_normal((_SIZE, _SIZE))
-    axis = np.arange(_SIZE) * _CELL_M
+    axis = _CELL_M * np.arange(_SIZE, dtype=np.float64)
     ready = spectral.prepare(
         make_grid(noise, axis, axis, name="tmi", unit="nT"), pad_fraction=0.0, detrend=False
     )

@@ -47,7 +47,7 @@ class EulerTolerance:
         The least depth below the sensor, metres; the greatest, in window widths.
     """
 
-    relative_uncertainty: float = 0.1
+    relative_uncertainty: float = 0.05
     reach_windows: float = 1.0
     shallowest_m: float = 0.0
     deepest_windows: float = 2.0
@@ -123,7 +123,7 @@ def euler(
     structural_index: float | Sequence[float] = (0.0, 1.0, 2.0, 3.0),
     window_cells: int = 15,
     centres: EulerCentres = EulerCentres.MAXIMA,
-    tolerance: EulerTolerance | None = EulerTolerance(),  # noqa: B008 -- frozen
+    tolerance: EulerTolerance | None = EulerTolerance(),
 ) -> EulerSolutions:
     """Locate sources by Euler's homogeneity equation in moving windows.
 
@@ -139,8 +139,9 @@ def euler(
         nT/m, on the same axes; the last along increasing **height**.
     structural_index : float or sequence of float
         0 contact, 1 thin dyke or sill edge, 2 pipe or horizontal cylinder, 3 sphere or dipole.
-        With several, each window keeps the one whose depth is the least uncertain relative to
-        itself.
+        With several, each window takes the one for which the windows around it (a quarter of a
+        window to every side) agree best on the depth: the smallest scatter over their mean.
+        A window's own misfit says little: it favours high indices as soon as there is noise.
     window_cells : int
         Width of the square window, odd, 3 or more. It should be about as wide as the source is
         deep, or wider, and hold one source.

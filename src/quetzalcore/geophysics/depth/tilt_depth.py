@@ -117,9 +117,9 @@ def _at(values: Floats, y: float, x: float) -> float:
         return math.nan
     j, i = min(int(y), rows - 2), min(int(x), columns - 2)
     v, u = y - j, x - i
-    return (1.0 - v) * ((1.0 - u) * values[j, i] + u * values[j, i + 1]) + v * (
-        (1.0 - u) * values[j + 1, i] + u * values[j + 1, i + 1]
-    )
+    lower = (1.0 - u) * values[j, i] + u * values[j, i + 1]
+    upper = (1.0 - u) * values[j + 1, i] + u * values[j + 1, i + 1]
+    return float((1.0 - v) * lower + v * upper)
 
 
 @kernel

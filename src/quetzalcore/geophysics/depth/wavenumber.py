@@ -88,12 +88,19 @@ def local_wavenumber(prepared: PreparedGrid, *, smooth_m: float = 0.0) -> xr.Dat
     east = _written(base, lambda p, out: write_horizontal(p, out, easting=1.0, northing=0.0))
     north = _written(base, lambda p, out: write_horizontal(p, out, easting=0.0, northing=1.0))
     slope_northing, slope_easting = prepared.slopes
-    k = east.back(east.spectrum.copy()) + slope_easting
-    parts = [k, north.back(north.spectrum.copy()) + slope_northing, _down(base)]
-    parts += [_along(east, 1.0, 0.0), _along(east, 0.0, 1.0), _along(north, 0.0, 1.0)]
-    parts += [_down(east), _down(north)]
-    for_slices(k.shape[0], lambda a, b: _wavenumber(*parts, k, a, b), min_slice=64)
-    return prepared.grid_of(k, name="local_wavenumber", unit="rad/m", long_name="local wavenumber")
+    tx = east.back(east.spectrum.copy()) + slope_easting
+    ty, tz = north.back(north.spectrum.copy()) + slope_northing, _down(base)
+    txx, txy, tyy = _along(east, 1.0, 0.0), _along(east, 0.0, 1.0), _along(north, 0.0, 1.0)
+    txz, tyz = _down(east), _down(north)
+    out = np.empty_like(tx)
+    for_slices(
+        out.shape[0],
+        lambda a, b: _wavenumber(tx, ty, tz, txx, txy, tyy, txz, tyz, out, a, b),
+        min_slice=64,
+    )
+    return prepared.grid_of(
+        out, name="local_wavenumber", unit="rad/m", long_name="local wavenumber"
+    )
 
 
 def _written(prepared: PreparedGrid, write: Any) -> PreparedGrid:  # noqa: ANN401 -- see the lambdas
@@ -154,16 +161,14 @@ def wavenumber_depth(
             f"largest_ratio {largest_ratio}",
             hint="give an index of 0 to 2 and the others above 0",
         )
-    row_m, column_m = spacing_m(wavenumber)
+    cells_m = spacing_m(wavenumber)
     k = np.ascontiguousarray(wavenumber.to_numpy(), dtype=np.float64)
     row, column = np.nonzero(ridge_cells(k))
     inside = (row >= _HALF) & (row < k.shape[0] - _HALF)
     inside &= (column >= _HALF) & (column < k.shape[1] - _HALF)
     row, column = row[inside], column[inside]
     found = np.full((_FIELDS, len(row)), np.nan)
-    for_slices(
-        len(row), lambda a, b: _crests(k, row, column, row_m, column_m, found, a, b), min_slice=256
-    )
+    for_slices(len(row), lambda a, b: _crests(k, row, column, cells_m, found, a, b), min_slice=256)
     x, y, height, width, misfit = found
     depth = (structural_index + 1.0) * height - smooth_m
     uncertainty = (structural_index + 1.0) * misfit
@@ -180,12 +185,28 @@ def wavenumber_depth(
 
 
 @kernel
+def _moments(k: Floats, row: int, column: int) -> tuple[float, ...]:
+    """Sum 1/k over 7 x 7 cells with weights 1, u, v, u^2, uv, v^2 and 1/k."""
+    w, wx, wy, wxx, wxy, wyy, ww = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for v in range(-3, 4):
+        for u in range(-3, 4):
+            value = 1.0 / k[row + v, column + u]
+            w += value
+            wx += u * value
+            wy += v * value
+            wxx += u * u * value
+            wxy += u * v * value
+            wyy += v * v * value
+            ww += value * value
+    return w, wx, wy, wxx, wxy, wyy, ww
+
+
+@kernel
 def _crests(
     k: Floats,
     row: NDArray[np.intp],
     column: NDArray[np.intp],
-    row_m: float,
-    column_m: float,
+    cells_m: tuple[float, float],
     found: Floats,
     start: int,
     stop: int,
@@ -195,18 +216,9 @@ def _crests(
     Writes the crest's offset (easting, northing), ``1 / k`` on it, the depth by the curvature
     across it and the root mean square misfit of ``1 / k``; NaN where there is no crest.
     """
+    row_m, column_m = cells_m
     for n in range(start, stop):
-        w, wx, wy, wxx, wxy, wyy, ww = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for v in range(-3, 4):
-            for u in range(-3, 4):
-                value = 1.0 / k[row[n] + v, column[n] + u]
-                w += value
-                wx += u * value
-                wy += v * value
-                wxx += u * u * value
-                wxy += u * v * value
-                wyy += v * v * value
-                ww += value * value
+        w, wx, wy, wxx, wxy, wyy, ww = _moments(k, row[n], column[n])
         both = (wxx + wyy - 8.0 * w) / 588.0
         difference = (wxx - wyy) / 588.0
         level = w / 49.0 - 4.0 * both

@@ -13,12 +13,13 @@ __all__ = ["fill_periodic"]
 
 Reals = NDArray[Any]
 Bools = NDArray[np.bool_]
-_SWEEPS = 6  # red-black pairs at each level: the error of the level above is smooth already
+_SWEEPS = 4  # red-black pairs on the finest grid; twice as many on each coarser one, which is cheap
+_MOST_SWEEPS = 64
 _COARSEST = 4
 _OVERRELAXATION = 1.3
 
 
-def fill_periodic(values: Reals) -> None:
+def fill_periodic(values: Reals, *, sweeps: int = _SWEEPS) -> None:
     """Replace every NaN of an array in place by a solution of Laplace's equation.
 
     Known cells stay as they are to the last bit. The array is a torus: what is missing at one edge
@@ -29,16 +30,18 @@ def fill_periodic(values: Reals) -> None:
     ----------
     values : (n, m) float32 or float64
         NaN means missing; at least one value must be known.
+    sweeps : int
+        Relaxations of the finest grid.
     """
     missing = np.isnan(values)
     if not missing.any():
         return
     if min(values.shape) > _COARSEST:
-        _interpolate(_coarser(values), values, missing)
-        sweeps = _SWEEPS
+        coarse = _coarser(values)
+        fill_periodic(coarse, sweeps=min(2 * sweeps, _MOST_SWEEPS))
+        _interpolate(coarse, values, missing)
     else:
         values[missing] = np.nanmean(values)
-        sweeps = 8 * _SWEEPS
     _relax(values, missing, sweeps)
 
 
@@ -55,10 +58,9 @@ def _relax(values: Reals, missing: Bools, sweeps: int) -> None:
 
 
 def _coarser(values: Reals) -> Reals:
-    """Halve the grid by the mean of the known cells and fill it."""
+    """Halve the grid by the mean of the known cells."""
     coarse = np.empty(((values.shape[0] + 1) // 2, (values.shape[1] + 1) // 2), values.dtype)
     for_slices(coarse.shape[0], lambda a, b: _restrict(values, coarse, a, b), min_slice=128)
-    fill_periodic(coarse)
     return coarse
 
 

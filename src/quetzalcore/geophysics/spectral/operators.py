@@ -22,6 +22,7 @@ __all__ = ["write_band", "write_horizontal", "write_pole", "write_radial"]
 Complexes = NDArray[Any]
 Floats = NDArray[np.float64]
 _MIN_ROWS = 64
+_VANISHING = 1e-30
 
 
 def write_horizontal(
@@ -240,7 +241,7 @@ def _pole(
             m_real, m_imag, m_size = _inverse_direction(ux, uy, magnetization)
             size = f_size * m_size
             # both at once vanish only across a horizontal field: nothing is known there
-            gain = scale / math.sqrt(size) if size > 1e-30 and squared > 0.0 else 0.0
+            gain = scale / math.sqrt(size) if size > _VANISHING and squared > 0.0 else 0.0
             if power == -1:
                 gain *= inverse
             along = ux * equator_sin + uy * equator_cos

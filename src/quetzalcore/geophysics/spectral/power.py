@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ def spectral_depth(
     k, y = spectrum.wavenumber_rad_m[:used], spectrum.log_power[:used]
     weight = np.maximum(spectrum.count[:used], 1).astype(np.float64)
     edges = _breaks(k, y, weight, segments)
-    return tuple(_segment(k, y, weight, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    return tuple(_segment(k, y, weight, a, b) for a, b in pairwise(edges))
 
 
 def _breaks(k: Floats, y: Floats, weight: Floats, segments: int) -> list[int]:
