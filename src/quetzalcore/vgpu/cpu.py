@@ -90,7 +90,8 @@ class CpuDevice:
             for first in range(0, len(sources[0]), _SOURCES_AT_ONCE):
                 part = [np.zeros(stop - start, dtype=dtype) for _ in sums]
                 columns = [s[first : first + _SOURCES_AT_ONCE] for s in near_sources]
-                loop(*rows, *columns, *part)
+                with np.errstate(all="ignore"):  # as compiled code does, with the JIT off too
+                    loop(*rows, *columns, *part)
                 for total, partial in zip(sums, part, strict=True):
                     total[start:stop] += partial
 

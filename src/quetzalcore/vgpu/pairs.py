@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.vgpu.arithmetic import OPTIONS
 
-__all__ = ["PairFunction", "emit_numba", "localise"]
+__all__ = ["PairFunction", "emit_numba", "fingerprint", "localise"]
 
 Array = NDArray[Any]
 
@@ -49,9 +49,9 @@ def localise(
     sources: Sequence[Array],
     dtype: type[np.float32 | np.float64],
 ) -> tuple[list[Array], list[Array]]:
-    """Subtract each axis's origin (the targets' first position) in float64, then cast to ``dtype``."""
+    """Subtract each axis's origin (the first known target) in float64, then cast to ``dtype``."""
     origin = {
-        axis: float(column[0]) if len(column) else 0.0
+        axis: float(next(iter(column[np.isfinite(column)]), 0.0))
         for axis, column in zip(pair.target_axes, targets, strict=True)
         if axis is not None
     }
@@ -78,7 +78,7 @@ def emit_numba(pair: PairFunction) -> Callable[..., None]:
     code = compile(_source(pair), __file__, "exec")
     scope: dict[str, Any] = {"__name__": __name__}  # Numba loads its cache by module name
     exec(code, scope)  # noqa: S102 -- our own text, made of numbered names only
-    loop = scope["make"](pair.function, _fingerprint(pair.function))
+    loop = scope["make"](pair.function, fingerprint(pair.function))
     options = {name: value for name, value in OPTIONS.items() if name != "forceinline"}
     compiled = numba.njit(cache=True, nogil=True, **options)(loop)
     return cast("Callable[..., None]", compiled)
@@ -103,7 +103,7 @@ def _source(pair: PairFunction) -> str:
     return "\n".join(lines)
 
 
-def _fingerprint(function: Callable[..., Any]) -> str:
+def fingerprint(function: Callable[..., Any]) -> str:
     """Digest a function and all that it calls: Numba's own key does not see the callees change."""
     digest = hashlib.sha256()
     for part in _parts(cast("FunctionType", function), seen=set()):
@@ -122,5 +122,5 @@ def _parts(function: FunctionType, *, seen: set[str]) -> Iterator[str]:
         value = function.__globals__.get(name)
         if isinstance(value, FunctionType):
             yield from _parts(value, seen=seen)
-        elif isinstance(value, (int, float)):
+        elif isinstance(value, int | float | np.generic):
             yield repr(value)

@@ -145,8 +145,14 @@ def prism_tmi(
     """
     targets, shape = points(easting_m, northing_m, upward_m)
     prisms = _checked(prisms_m)
-    m = np.zeros((len(prisms), 3)) + induced_magnetization(
-        susceptibility_si,
+    strength = vectors(
+        np.reshape(np.asarray(susceptibility_si, dtype=np.float64), (-1, 1)),
+        name="susceptibility_si",
+        width=1,
+        rows=len(prisms),
+    )
+    m = induced_magnetization(
+        strength[:, 0],
         inclination_deg=inclination_deg,
         declination_deg=declination_deg,
         field_nt=field_nt,
