@@ -14,6 +14,7 @@ __all__ = ["below_reference", "combine_depths", "solutions_inside"]
 Floats = NDArray[np.float64]
 _Z90 = 1.2815515655446004  # an 80 % interval
 _FLOOR = 0.1  # no magnetic depth is better than a tenth: the body is not the model
+_CEILING = 1.0  # a factor of e either way: nobody believes less than that
 _MAD_TO_SIGMA = 1.4826
 _LEAST = 1e-3
 
@@ -51,7 +52,7 @@ def combine_depths(
 
     On logarithms, because depth errors are relative: the weighted median (weights 1 / sigma), so
     that one wild method does not pull it; the spread is the larger of the formal one and half the
-    scatter between methods, and never under a tenth. At least one estimate is needed.
+    scatter between methods, never under a tenth and never over a factor of e. At least one estimate is needed.
     """
     log_depth = np.log([each.depth_m for each in estimates])
     sigma = np.array([max(each.sigma_m / each.depth_m, _FLOOR) for each in estimates])
@@ -59,7 +60,7 @@ def combine_depths(
     formal = float(1.0 / np.sqrt(np.sum(1.0 / sigma**2)))
     weights = 1.0 / sigma / np.sum(1.0 / sigma)
     between = float(np.sqrt(np.sum(weights * (log_depth - middle) ** 2)))
-    spread = max(formal, 0.5 * between, _FLOOR)
+    spread = min(max(formal, 0.5 * between, _FLOOR), _CEILING)
     depth = float(np.exp(middle))
     low, high = depth * np.exp(-_Z90 * spread), depth * np.exp(_Z90 * spread)
     return depth, (float(low), float(high))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from quetzalcore.geophysics.grid import spacing_m
 from quetzalcore.geophysics.targets.anomaly import (
     Anomaly,
     BodyShape,
@@ -29,6 +27,7 @@ from quetzalcore.geophysics.targets.magnetization import (
     polarity_of,
 )
 from quetzalcore.geophysics.targets.outline import (
+    Frame,
     OutlineAxes,
     Region,
     outline_axes,
@@ -36,12 +35,13 @@ from quetzalcore.geophysics.targets.outline import (
 )
 from quetzalcore.geophysics.targets.scale_space import Blob
 
-__all__ = ["Setting", "describe"]
+__all__ = ["Setting", "Window", "describe", "take_window"]
 
 Floats = NDArray[np.float64]
-_POINTS = 400  # of the field, for one fit: enough for eleven unknowns
+Grid = NDArray[np.floating]
+_POINTS = 300  # of the field, for one fit: enough for eleven unknowns
 _FEWEST_POINTS = 24
-_MODEL_ERROR = 0.01  # of the amplitude: no body is a ball or a block to better than this
+_MODEL_ERROR = 0.003  # of the amplitude: no body is a ball or a block to better than this
 _WIDTH_OVER_DEPTH = 1.5  # of an outline, between a compact source and a thin sheet
 _HALF_WIDTH_SIGMA = 0.35  # the half-width rule knows a depth to about a third
 _NAN2 = (float("nan"), float("nan"))
@@ -51,8 +51,9 @@ _NAN2 = (float("nan"), float("nan"))
 class Setting:
     """What every anomaly of one survey shares."""
 
-    tmi: xr.DataArray
-    rtp: xr.DataArray
+    frame: Frame
+    tmi_nt: Grid
+    rtp_nt: Grid
     inclination_deg: float
     declination_deg: float
     field_nt: float
@@ -68,7 +69,7 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Window:
+class Window:
     """The field around one outline, other anomalies' cells left out."""
 
     easting_m: Floats
@@ -77,15 +78,17 @@ class _Window:
     rtp_nt: Floats
     stride: int
 
+    @property
+    def amplitude_nt(self) -> float:
+        """Highest minus lowest total field, nT."""
+        return float(np.ptp(self.tmi_nt))
+
 
 def describe(
-    blob: Blob, region: Region, setting: Setting, *, owner: NDArray[np.int32], number: int
-) -> Anomaly | None:
-    """Describe candidate ``number``, whose cells ``owner`` marks; None where there is no field."""
-    axes = outline_axes(region, setting.tmi)
-    window = _window(region, setting, owner, number)
-    if len(window.tmi_nt) < _FEWEST_POINTS:
-        return None
+    blob: Blob, region: Region, window: Window, setting: Setting, *, number: int
+) -> Anomaly:
+    """Describe one outlined blob from the field around it."""
+    axes = outline_axes(region, setting.frame)
     body = interpret(axes, _sample(window, setting), field=setting.field, field_nt=setting.field_nt)
     direction = None if body is None else direction_of(body.fit, setting.field)
     estimates = _depths(axes, body, setting)
@@ -97,8 +100,8 @@ def describe(
         shape=BodyShape.UNRESOLVED if body is None else body.shape,
         easting_m=axes.easting_m + (0.0 if body is None else float(body.fit.point[0])),
         northing_m=axes.northing_m + (0.0 if body is None else float(body.fit.point[1])),
-        amplitude_nt=float(np.ptp(window.tmi_nt)),
-        outline=_outline(region, setting.tmi),
+        amplitude_nt=window.amplitude_nt,
+        outline=_outline(region, setting.frame),
         area_m2=axes.area_m2,
         length_m=axes.length_m,
         width_m=axes.width_m,
@@ -119,43 +122,39 @@ def describe(
         remanence_angle_deg=_or_nan(direction, "angle_deg"),
         remanence_angle_sigma_deg=_or_nan(direction, "angle_sigma_deg"),
         fit=0.0 if body is None else body.fit.explained,
-        scale_m=blob.sigma_cells * _cell_m(setting.tmi),
+        scale_m=blob.sigma_cells * setting.frame.cell_m,
         culture=False,
         reasons=_reasons(region, body, direction),
     )
 
 
-def _cell_m(grid: xr.DataArray) -> float:
-    north, east = spacing_m(grid)
-    return float(np.sqrt(north * east))
-
-
-def _sample(window: _Window, setting: Setting) -> FieldSample:
+def _sample(window: Window, setting: Setting) -> FieldSample:
     return FieldSample(
         easting_m=window.easting_m,
         northing_m=window.northing_m,
         tmi_nt=window.tmi_nt,
-        spacing_m=_cell_m(setting.tmi) * window.stride,
-        noise_nt=max(setting.noise_nt, _MODEL_ERROR * float(np.ptp(window.tmi_nt))),
+        spacing_m=setting.frame.cell_m * window.stride,
+        noise_nt=max(setting.noise_nt, _MODEL_ERROR * window.amplitude_nt),
     )
 
 
-def _swing(window: _Window) -> tuple[float, float]:
+def _swing(window: Window) -> tuple[float, float]:
     """Return how far the reduced field falls below and rises above its median, both positive."""
     base = float(np.median(window.rtp_nt))
     return base - float(window.rtp_nt.min()), float(window.rtp_nt.max()) - base
 
 
-def _outline(region: Region, grid: xr.DataArray) -> tuple[tuple[float, float], ...]:
-    north, east = spacing_m(grid)
+def _outline(region: Region, frame: Frame) -> tuple[tuple[float, float], ...]:
     corners = region_polygon(region)
-    eastings = float(grid["easting"][0]) + corners[:, 1] * east
-    northings = float(grid["northing"][0]) + corners[:, 0] * north
+    eastings = frame.easting_m + corners[:, 1] * frame.east_m
+    northings = frame.northing_m + corners[:, 0] * frame.north_m
     return tuple(zip(eastings.tolist(), northings.tolist(), strict=True))
 
 
-def _window(region: Region, setting: Setting, owner: NDArray[np.int32], number: int) -> _Window:
-    """Take the field in the outline's box, padded by its width; local metres from its centre."""
+def take_window(
+    region: Region, setting: Setting, owner: NDArray[np.int32], number: int
+) -> Window | None:
+    """Take the field in the outline's box, padded by its width; None where there is too little."""
     rows, columns = np.nonzero(region.mask)
     pad = max(4, round(region.width_cells))
     n, m = owner.shape
@@ -164,15 +163,14 @@ def _window(region: Region, setting: Setting, owner: NDArray[np.int32], number: 
     right = min(m, region.column0 + columns.max() + pad + 1)
     stride = max(1, int(np.sqrt((bottom - top) * (right - left) / _POINTS)))
     pick = (slice(top, bottom, stride), slice(left, right, stride))
-    tmi = setting.tmi.to_numpy()[pick]
-    rtp = setting.rtp.to_numpy()[pick]
-    owned = owner[pick]
+    tmi, rtp, owned = setting.tmi_nt[pick], setting.rtp_nt[pick], owner[pick]
     keep = np.isfinite(tmi) & np.isfinite(rtp) & ((owned == 0) | (owned == number))
-    north, east = spacing_m(setting.tmi)
+    if np.count_nonzero(keep) < _FEWEST_POINTS:
+        return None
     row, column = np.mgrid[pick]
-    return _Window(
-        easting_m=((column - region.centre_column) * east)[keep],
-        northing_m=((row - region.centre_row) * north)[keep],
+    return Window(
+        easting_m=((column - region.centre_column) * setting.frame.east_m)[keep],
+        northing_m=((row - region.centre_row) * setting.frame.north_m)[keep],
         tmi_nt=tmi[keep].astype(np.float64),
         rtp_nt=rtp[keep].astype(np.float64),
         stride=stride,
@@ -185,7 +183,7 @@ def _depths(
     handed_in = solutions_inside(
         setting.depth_solutions,
         centre_m=(axes.easting_m, axes.northing_m),
-        reach_m=max(0.5 * axes.width_m, _cell_m(setting.tmi)),
+        reach_m=max(0.5 * axes.width_m, setting.frame.cell_m),
     )
     if body is not None:
         own = DepthEstimate(

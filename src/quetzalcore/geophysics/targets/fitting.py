@@ -12,9 +12,9 @@ from quetzalcore.geophysics.targets.body import Body, FieldSample
 __all__ = ["BodyFit", "fit_body"]
 
 Floats = NDArray[np.float64]
-_ROUNDS = 15
+_ROUNDS = 12
 _AXES = 3  # linear unknowns that are the moment; a base level and two slopes follow
-_ENOUGH = 1e-4  # relative gain below which the descent stops
+_ENOUGH = 1e-3  # relative gain below which the descent stops
 _SMALL = 1e-4  # of a step, for derivatives
 _FEWEST = 24
 

@@ -22,6 +22,7 @@ _ELONGATED = 2.2  # length over width from which a body is called a sheet
 _TALL = 4.0  # height over width from which a block is called a pipe
 _WIDTH_OVER_DEPTH = 1.3  # of a dipole's analytic signal at half its peak
 _FIT_AT_ALL = 0.6  # share of variance below which no body is claimed
+_DEEPEST = 4.0  # times the depth that the outline's width suggests: deeper is not this anomaly
 _TOP_OVER_CENTRE = 0.6  # first guess of a block's top from a ball's centre
 _BALL_WIDTHS = (0.35, 1.5)  # diameter over depth of the centre: any of them gives the same field
 _THIN_WIDTHS = (0.1, 0.7)  # width over depth of the top: only width times magnetisation is resolved
@@ -47,7 +48,8 @@ def interpret(
 ) -> Interpretation | None:
     """Fit a ball and a block, and keep the simpler one unless the other is worth it.
 
-    None where neither explains 60 % of the field's variance around the anomaly.
+    None where neither explains 60 % of the field's variance around the anomaly from a place inside
+    it and a depth that its width allows.
     """
     guess_m = max(axes.width_m / _WIDTH_OVER_DEPTH, 0.5 * sample.spacing_m)
     ball = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=guess_m, field=field), sample)
@@ -55,10 +57,23 @@ def interpret(
         return None
     centre_m = float(np.clip(ball.depth_m, 0.4 * guess_m, 2.0 * guess_m))
     block = _block(axes, centre_m, field)
-    fitted = fit_body(block, sample)
-    if fitted is None or not _is_better(fitted, ball, sample):
-        return None if ball.explained < _FIT_AT_ALL else _as_ball(ball, field_nt)
-    return None if fitted.explained < _FIT_AT_ALL else _as_block(block, fitted, field_nt)
+    fitted = fit_body(block, sample) if _is_misfit(ball, sample) else None
+    if fitted is not None and _is_better(fitted, ball, sample):
+        return _as_block(block, fitted, field_nt) if _holds(fitted, axes, guess_m) else None
+    return _as_ball(ball, field_nt) if _holds(ball, axes, guess_m) else None
+
+
+def _holds(fit: BodyFit, axes: OutlineAxes, guess_m: float) -> bool:
+    away_m = float(np.hypot(fit.point[0], fit.point[1]))
+    return (
+        fit.explained >= _FIT_AT_ALL
+        and away_m <= 0.5 * axes.length_m + axes.width_m
+        and fit.depth_m <= _DEEPEST * guess_m
+    )
+
+
+def _is_misfit(ball: BodyFit, sample: FieldSample) -> bool:
+    return ball.misfit > len(sample.tmi_nt) * sample.noise_nt**2
 
 
 def _block(axes: OutlineAxes, centre_m: float, field: Floats) -> Block:

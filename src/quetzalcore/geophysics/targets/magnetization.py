@@ -20,7 +20,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 _POSITIVE_DEG, _NEGATIVE_DEG = 60.0, 120.0
 _ANGLE_FLOOR_DEG = 5.0  # bodies are not dipoles: no fit knows a direction better
-_RESOLVED_DEG = 35.0
+_RESOLVED_DEG = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def direction_of(fit: BodyFit, field: Floats) -> Direction:
     across = np.eye(3) - np.outer(fit.moment, fit.moment) / size**2
     spread = float(np.sqrt(np.trace(across @ fit.moment_covariance @ across) / 2.0)) / size
     misfit = np.sqrt(max(1.0 - fit.explained, 0.0))
-    sigma = float(np.hypot(np.degrees(np.arctan(spread)), np.degrees(0.3 * misfit)))
+    sigma = float(np.hypot(np.degrees(np.arctan(spread)), np.degrees(misfit)))
     return Direction(
         inclination_deg=float(np.degrees(np.arcsin(np.clip(-up, -1.0, 1.0)))),
         declination_deg=float(np.degrees(np.arctan2(east, north))),

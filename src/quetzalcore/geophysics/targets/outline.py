@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -11,11 +12,13 @@ from scipy import ndimage
 
 from quetzalcore.geophysics.grid import spacing_m
 
-__all__ = ["OutlineAxes", "Region", "grow_region", "outline_axes", "region_polygon"]
+__all__ = ["Frame", "OutlineAxes", "Region", "grow_region", "outline_axes", "region_polygon"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 _HALF = 0.5
+_LEVELS = (0.5, 0.65, 0.8)  # of the peak: higher where half the peak takes in the neighbourhood
+_WIDEST_SIGMAS = 5.0  # a Gaussian blob is 2.4 wide at half its peak
 _BACKGROUND_PERCENTILE = 10.0
 _WINDOW_SIGMAS = 5.0
 _LEAST_CELLS = 10  # half width of the first window
@@ -63,17 +66,41 @@ class OutlineAxes:
     area_m2: float
 
 
-def outline_axes(region: Region, grid: xr.DataArray) -> OutlineAxes:
-    """Put a region of ``grid`` into metres; its cells are taken as square."""
-    north, east = spacing_m(grid)
-    cell = float(np.sqrt(north * east))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Where a grid's cells are: centre of the first, and the cell's sides, metres."""
+
+    easting_m: float
+    northing_m: float
+    east_m: float
+    north_m: float
+
+    @classmethod
+    def of(cls, grid: xr.DataArray) -> Self:
+        """Read it off a grid."""
+        north, east = spacing_m(grid)
+        return cls(
+            easting_m=float(grid["easting"][0]),
+            northing_m=float(grid["northing"][0]),
+            east_m=east,
+            north_m=north,
+        )
+
+    @property
+    def cell_m(self) -> float:
+        """Side of a square cell of the same area."""
+        return float(np.sqrt(self.north_m * self.east_m))
+
+
+def outline_axes(region: Region, frame: Frame) -> OutlineAxes:
+    """Put a region into metres; cells are taken as square for its axes."""
     return OutlineAxes(
-        easting_m=float(grid["easting"][0]) + region.centre_column * east,
-        northing_m=float(grid["northing"][0]) + region.centre_row * north,
-        length_m=region.length_cells * cell,
-        width_m=region.width_cells * cell,
+        easting_m=frame.easting_m + region.centre_column * frame.east_m,
+        northing_m=frame.northing_m + region.centre_row * frame.north_m,
+        length_m=region.length_cells * frame.cell_m,
+        width_m=region.width_cells * frame.cell_m,
         strike_deg=float(np.degrees(region.strike_rad)) % 180.0,
-        area_m2=float(np.count_nonzero(region.mask)) * north * east,
+        area_m2=float(np.count_nonzero(region.mask)) * frame.north_m * frame.east_m,
     )
 
 
@@ -83,8 +110,8 @@ def grow_region(
     """Outline the blob at (row, column) of a grid such as the analytic signal.
 
     The window is lightly smoothed (half the blob's sigma); the level lies halfway between the
-    window's 10th percentile and the peak near the centre. None where the centre has no data. NaN
-    is never inside.
+    window's 10th percentile and the peak near the centre, or higher where that region would be much
+    wider than the blob. None where the centre has no data. NaN is never inside.
     """
     half = max(_LEAST_CELLS, int(np.ceil(_WINDOW_SIGMAS * sigma_cells)))
     region = _grow(values, row, column, sigma_cells=sigma_cells, half=half)
@@ -106,16 +133,34 @@ def _grow(
     i, j = _climb(smooth, i - row0, j - column0, reach=max(1, round(sigma_cells)))
     if not np.isfinite(smooth[i, j]):
         return None
-    floor = float(np.nanpercentile(smooth, _BACKGROUND_PERCENTILE))
-    above = smooth >= floor + _HALF * (smooth[i, j] - floor)
-    labels, _ = ndimage.label(above)
-    mask = labels == labels[i, j]
+    mask = _above(smooth, i, j, _LEVELS[0])
+    for level in _LEVELS[1:]:
+        if _width(mask) <= _WIDEST_SIGMAS * max(sigma_cells, 1.0):
+            break
+        mask = _above(smooth, i, j, level)
     rim = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).any()
     shape = values.shape
     at_edge = row0 == 0 or column0 == 0 or row0 + len(mask) == shape[0]
     at_edge = at_edge or column0 + mask.shape[1] == shape[1]
     truncated = "" if not rim else ("grid's edge" if at_edge else "window")
     return _described(mask, row0, column0, truncated)
+
+
+def _above(smooth: Floats, i: int, j: int, level: float) -> Bools:
+    """Return the connected cells around (i, j) above ``level`` of the way from floor to peak."""
+    floor = float(np.nanpercentile(smooth, _BACKGROUND_PERCENTILE))
+    labels, _ = ndimage.label(smooth >= floor + level * (smooth[i, j] - floor))
+    return np.asarray(labels == labels[i, j])
+
+
+def _width(mask: Bools) -> float:
+    """Return the short axis of the ellipse with the mask's second moments, cells."""
+    return float(4.0 * np.sqrt(np.linalg.eigvalsh(_spread(*np.nonzero(mask)))[0]))
+
+
+def _spread(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Floats:
+    """Return the covariance of cells, each with its own area."""
+    return np.asarray(np.cov(np.vstack([rows, columns]), bias=True) + np.eye(2) / 12.0)
 
 
 def _smooth(window: Floats, sigma: float) -> Floats:
@@ -140,8 +185,7 @@ def _climb(smooth: Floats, i: int, j: int, *, reach: int) -> tuple[int, int]:
 def _described(mask: Bools, row0: int, column0: int, truncated: str) -> Region:
     rows, columns = np.nonzero(mask)
     centre_row, centre_column = rows.mean(), columns.mean()
-    spread = np.cov(np.vstack([rows, columns]), bias=True) + np.eye(2) / 12.0  # a cell's own
-    variance, axes = np.linalg.eigh(spread)
+    variance, axes = np.linalg.eigh(_spread(rows, columns))
     north, east = axes[:, 1]
     return Region(
         mask=mask,

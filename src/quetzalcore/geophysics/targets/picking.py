@@ -10,11 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.geophysics.grid import spacing_m
 from quetzalcore.geophysics.targets.anomaly import Anomaly, DepthSolutions
-from quetzalcore.geophysics.targets.describing import Setting, describe
-from quetzalcore.geophysics.targets.outline import Region, grow_region
+from quetzalcore.geophysics.targets.describing import Setting, Window, describe, take_window
+from quetzalcore.geophysics.targets.outline import Frame, Region, grow_region
 from quetzalcore.geophysics.targets.scale_space import Blob, find_blobs
+from quetzalcore.vgpu import map_threads
 
 __all__ = ["CultureMask", "pick_anomalies"]
 
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 CultureMask = Callable[[Floats, Floats], NDArray[np.bool_]]
 _NOISE_TIMES = 5.0
 _CANDIDATES = 4  # times the number asked for that are outlined: many share a region
-_TEN_KM_M = 10_000.0  # no blob wider than this is a target
+_SIGMA_TO_WIDTH = 2.4  # of a Gaussian at half its peak
 _FEWEST_CELLS = 3
 
 
@@ -30,6 +30,7 @@ _FEWEST_CELLS = 3
 class _Candidate:
     blob: Blob
     region: Region
+    window: Window
 
 
 def pick_anomalies(
@@ -46,6 +47,7 @@ def pick_anomalies(
     depth_reference: str = "the sensor",
     depth_solutions: Sequence[DepthSolutions] = (),
     culture: CultureMask | None = None,
+    largest_m: float = 3000.0,
     max_anomalies: int = 200,
 ) -> tuple[Anomaly, ...]:
     """Find, outline and describe anomalies, the strongest first.
@@ -79,8 +81,10 @@ def pick_anomalies(
         Depths from other methods, combined with the fit's.
     culture : callable, optional
         ``culture(easting_m, northing_m)`` says where quality control saw culture.
+    largest_m : float
+        Sources wider than this are regional geology and are not looked for, metres.
     max_anomalies : int
-        At most so many are returned.
+        At most so many are returned, those of the largest amplitude.
 
     Returns
     -------
@@ -97,8 +101,9 @@ def pick_anomalies(
     """
     _check(tmi, analytic_signal, rtp, noise_nt=noise_nt, field_nt=field_nt)
     setting = Setting(
-        tmi=tmi,
-        rtp=rtp,
+        frame=Frame.of(tmi),
+        tmi_nt=tmi.to_numpy(),
+        rtp_nt=rtp.to_numpy(),
         inclination_deg=inclination_deg,
         declination_deg=declination_deg,
         field_nt=field_nt,
@@ -107,45 +112,50 @@ def pick_anomalies(
         depth_reference=depth_reference,
         depth_solutions=tuple(depth_solutions),
     )
-    cell = float(np.sqrt(np.prod(spacing_m(tmi))))
     values = np.where(np.isfinite(tmi.to_numpy()), analytic_signal.to_numpy(), np.nan)
-    blobs = find_blobs(values, largest_sigma_cells=min(min(values.shape) / 6.0, _TEN_KM_M / cell))
-    owner = np.zeros(values.shape, dtype=np.int32)
-    candidates = _outlined(values, blobs, owner, limit=_CANDIDATES * max_anomalies)
-    least = _NOISE_TIMES * noise_nt if min_amplitude_nt is None else min_amplitude_nt
-    described = [
-        each
-        for number, candidate in enumerate(candidates, start=1)
-        if (each := describe(candidate.blob, candidate.region, setting, owner=owner, number=number))
-        is not None
-        and each.amplitude_nt >= least
-    ]
-    described.sort(key=lambda each: -each.amplitude_nt)
-    return tuple(
-        replace(each, id=number, culture=_is_culture(each, culture))
-        for number, each in enumerate(described[:max_anomalies], start=1)
+    blobs = find_blobs(
+        values, largest_sigma_cells=largest_m / _SIGMA_TO_WIDTH / setting.frame.cell_m
     )
+    least = _NOISE_TIMES * noise_nt if min_amplitude_nt is None else min_amplitude_nt
+    candidates = [
+        each
+        for each in _outlined(values, blobs, setting, limit=_CANDIDATES * max_anomalies)
+        if each.window.amplitude_nt >= least
+    ]
+    candidates.sort(key=lambda each: -each.window.amplitude_nt)
+
+    def described(numbered: tuple[int, _Candidate]) -> Anomaly:
+        number, each = numbered
+        anomaly = describe(each.blob, each.region, each.window, setting, number=number)
+        return replace(anomaly, culture=_is_culture(anomaly, culture))
+
+    return tuple(map_threads(described, enumerate(candidates[:max_anomalies], start=1)))
 
 
 def _outlined(
-    values: Floats, blobs: Sequence[Blob], owner: NDArray[np.int32], *, limit: int
+    values: Floats, blobs: Sequence[Blob], setting: Setting, *, limit: int
 ) -> list[_Candidate]:
-    """Outline blobs from the strongest on; ``owner`` gets each cell's candidate, from 1."""
-    candidates: list[_Candidate] = []
+    """Outline blobs from the strongest on; a cell belongs to the first that takes it."""
+    owner = np.zeros(values.shape, dtype=np.int32)
+    regions: list[tuple[Blob, Region]] = []
     for blob in blobs:
         i = min(round(blob.row), values.shape[0] - 1)
         j = min(round(blob.column), values.shape[1] - 1)
-        if len(candidates) == limit:
+        if len(regions) == limit:
             break
         if owner[i, j]:
             continue
         region = grow_region(values, blob.row, blob.column, sigma_cells=blob.sigma_cells)
         if region is None or not _is_own(region, owner):
             continue
-        candidates.append(_Candidate(blob=blob, region=region))
+        regions.append((blob, region))
         owned = owner[region.rows, region.columns]
-        owned[region.mask & (owned == 0)] = len(candidates)
-    return candidates
+        owned[region.mask & (owned == 0)] = len(regions)
+    return [
+        _Candidate(blob=blob, region=region, window=window)
+        for number, (blob, region) in enumerate(regions, start=1)
+        if (window := take_window(region, setting, owner, number)) is not None
+    ]
 
 
 def _is_own(region: Region, owner: NDArray[np.int32]) -> bool:

@@ -78,7 +78,7 @@ def find_blobs(values: NDArray[np.floating], *, largest_sigma_cells: float) -> t
         weight = None if weight is None else np.ascontiguousarray(weight[::2, ::2])
         cell *= 2
     kept = [blob for blob in blobs if blob.sigma_cells <= largest_sigma_cells]
-    return tuple(sorted(kept, key=lambda blob: -blob.response * blob.sigma_cells))
+    return tuple(sorted(kept, key=lambda blob: -blob.response * blob.sigma_cells**0.5))
 
 
 def _sigmas() -> Floats:
