@@ -120,12 +120,20 @@ class Stretch:
     def ticks(self, count: int = 9) -> tuple[Tick, ...]:
         """Choose about ``count`` round true values that stand well apart on the bar.
 
-        Each label's position is that of the rounded value, not of the value before rounding.
+        Each label's position is that of the rounded value, not of the value before rounding. The ends
+        carry the least and the greatest value.
         """
         if self.marks:
             return tuple(_mark(value, float(self(np.array(value)))) for value in self.marks)
         targets = np.linspace(0.0, 1.0, count | 1)  # odd: the middle, so zero, is among them
-        return _thinned([self._tick_near(float(at), 0.3 / count) for at in targets], 0.55 / count)
+        inner = [self._tick_near(float(at), 0.3 / count) for at in targets[1:-1]]
+        return _thinned([self._end(0.0), *inner, self._end(1.0)], 0.55 / count)
+
+    def _end(self, position: float) -> Tick:
+        """Label an end with its own value, to three digits or as many as the range needs."""
+        value = float(self.inverse(np.array(position)))
+        step = min(_decade(abs(value)) / 100, _decade(float(np.ptp(self.knots))) / 10)
+        return _tick(value, step, position=position)
 
     def _tick_near(self, position: float, reach: float) -> Tick:
         """Round the value at ``position`` to the digits that tell it from its surroundings."""
@@ -147,16 +155,15 @@ def _thinned(ticks: list[Tick], least: float) -> tuple[Tick, ...]:
 
 
 def _sample(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    flat = np.ravel(values)
-    finite = flat[:: max(1, flat.size // _SAMPLE)]
-    finite = finite[np.isfinite(finite)]
-    if not finite.size:
-        finite = flat[np.isfinite(flat)]
+    """Thin the finite values, extremes kept."""
+    finite = np.ravel(values)
+    finite = finite[np.isfinite(finite)].astype(np.float64, copy=False)
     if not finite.size:
         raise BadParameter(
             "the grid has no finite value", hint="check the blanking distance and the input channel"
         )
-    return finite.astype(np.float64)
+    thinned = finite[:: max(1, finite.size // _SAMPLE)]
+    return np.concatenate([thinned, [finite.min(), finite.max()]])
 
 
 def _around(value: float) -> tuple[float, float]:
@@ -175,10 +182,15 @@ def _through(
     return cls(knots=unique, positions=positions)
 
 
+def _decade(size: float) -> float:
+    """Return the power of ten at or below ``size``; 1 for zero."""
+    return float(10.0 ** np.floor(np.log10(size))) if size else 1.0
+
+
 def _round_step(span: float) -> float:
     """Return the 1, 2 or 5 times a power of ten that is at most ``span``."""
     span = max(abs(span), _TINY)
-    power = 10.0 ** np.floor(np.log10(span))
+    power = _decade(span)
     return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= span * (1 + 1e-12)) * power)
 
 
@@ -188,7 +200,7 @@ def _tick(value: float, step: float, *, position: float) -> Tick:
     if decimals > _DECIMALS:
         text = f"{value:.1e}"
     else:
-        text = f"{value:.{decimals}f}"
+        text = f"{np.round(value / step) * step:.{decimals}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     return Tick(value=value, position=position, label=_signed(text if float(text) else "0"))
 

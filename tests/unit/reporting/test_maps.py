@@ -137,6 +137,7 @@ def test_any_shape_of_grid_gets_a_page_of_sane_proportion(shape: tuple[int, int]
         unit="",
     )
     width, height = page_size_px(spec(long))
+    assert render_map(spec(long)).size_px == (width, height)
     assert 0.6 < height / width < 1.5
 
 

@@ -52,9 +52,9 @@ def test_nan_is_left_out_of_the_quantiles_and_stays_nan() -> None:
     assert np.isnan(stretch(values)[[0, 4]]).all()
 
 
-def test_a_grid_whose_sample_is_all_nan_falls_back_to_all_values() -> None:
+def test_extremes_are_never_thinned_away() -> None:
     values = np.full(1_000_000, np.nan)
-    values[1], values[7] = 3.0, 5.0
+    values[1::2], values[3], values[77_777] = 4.0, 3.0, 5.0
     assert Stretch.equalised(values).knots[[0, -1]].tolist() == [3.0, 5.0]
 
 
@@ -84,6 +84,17 @@ def test_ticks_carry_true_values_at_their_own_positions() -> None:
 def test_a_symmetric_bar_labels_zero() -> None:
     ticks = Stretch.symmetric(np.random.default_rng(4).normal(0, 1e-3, 5000)).ticks(8)
     assert "0" in [tick.label for tick in ticks]
+
+
+def test_the_ends_of_a_bar_carry_the_extremes() -> None:
+    ticks = Stretch.equalised(np.array([-2748.0, -10.0, 0.0, 5.0, 5598.0])).ticks(5)
+    assert (ticks[0].label, ticks[-1].label) == ("\N{MINUS SIGN}2750", "5600")
+    assert (ticks[0].position, ticks[-1].position) == (0.0, 1.0)
+
+
+def test_the_ends_of_a_narrow_range_far_from_zero_keep_their_digits() -> None:
+    ticks = Stretch.fixed(48_001.0, 48_003.5).ticks(5)
+    assert (ticks[0].label, ticks[-1].label) == ("48001", "48003.5")
 
 
 def test_minute_values_are_labelled_with_exponents() -> None:
