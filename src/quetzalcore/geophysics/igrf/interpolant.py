@@ -75,14 +75,15 @@ def for_total(box: Box, bound_nt: float) -> Interpolant | None:
     if floor <= 0:
         return None
     least_nt = math.sqrt(floor)
-    budget = (bound_nt - 2 * _SYNTHESIS_ROUNDING_NT) * least_nt - choice.remainder
-    polynomial = shorten(series, budget)
-    error = (choice.remainder + polynomial.dropped + polynomial.rounding) / least_nt
+    allowed_nt = 0.999 * (bound_nt - 2 * _SYNTHESIS_ROUNDING_NT)  # the thousandth is for `error`
+    polynomial = shorten(series, allowed_nt * 2 * least_nt - choice.remainder)
+    error = choice.remainder + polynomial.dropped + polynomial.rounding
+    both_nt = least_nt + math.sqrt(max(0.0, floor - error))  # least true and least computed
     return _worth(
         Interpolant(
             polynomials=(polynomial,),
             box=box,
-            bound_nt=error + _SYNTHESIS_ROUNDING_NT,
+            bound_nt=error / both_nt + _SYNTHESIS_ROUNDING_NT,
             nodes=series.size,
         ),
         bound_nt,
