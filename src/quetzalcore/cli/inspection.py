@@ -29,12 +29,11 @@ def print_inspection(found: Inspection, *, as_json: bool) -> None:
             column.unit or "",
             *(_number(value) for value in (column.minimum, column.median, column.maximum)),
             f"{column.missing:,}",
-            column.reason,
         ]
         for column in found.columns
     ]
     print_table(
-        "Columns", ["name", "role", "unit", "minimum", "median", "maximum", "missing", "why"], rows
+        "Columns", ["name", "role", "unit", "minimum", "median", "maximum", "missing"], rows
     )
     channels = [
         [c.name, c.state, c.looks_like, "yes" if c.chosen else ""] for c in found.magnetic_channels

@@ -76,7 +76,7 @@ _RULES = (
     _Rule(role=Role.HEIGHT, pattern=rf"(?:sensor|mag|bird|aircraft|gps|gnss|dgps)_?{_HGT}", score=80, why="names the sensor's height"),
     _Rule(role=Role.HEIGHT, pattern=r"height|elevation|altitude|elev|alt|hgt|ht|z|z_?coord(?:inate)?", score=70, why="names a height"),
     _Rule(role=Role.HEIGHT, pattern=rf"(?:radar|rad|laser|las|lidar|r)_?(?:alt|altitude|altimeter){_DATUM}?|(?:{_HGT}_?)?(?:agl|clearance|clr|terrain_clearance|ground_clearance)(?:_?{_HGT})?|mtc", score=60, why="names clearance above ground", height_role=HeightRole.CLEARANCE),
-    _Rule(role=Role.TIME, pattern=r"timestamp|date_?time|time_?stamp|epoch|unix_?time|time_?utc|utc_?time|utc", score=100, why="names a time"),
+    _Rule(role=Role.TIME, pattern=r"timestamp|date_?time|time_?stamp|epoch|unix_?time|time_?utc(?:_(?:s|sec))?|utc_?time(?:_(?:s|sec))?|utc", score=100, why="names a time"),
     _Rule(role=Role.TIME, pattern=r"(?:local_?|gps_?|gnss_?|day_?)?(?:time|tim)(?:_(?:s|sec|h|hours|of_day|local|gps))?|sod|seconds_of_day", score=90, why="names a time"),
     _Rule(role=Role.TIME, pattern=r"gps_?(?:seconds|secs|sec|sow)|seconds|secs|sec", score=60, why="may be a time"),
     _Rule(role=Role.DATE, pattern=r"(?:survey_?|flight_?|flt_?|utc_?|gps_?|local_?)?date(?:_?(?:utc|yyyymmdd|ymd|local))?|yyyymmdd|yymmdd|ddmmyy(?:yy)?", score=100, why="names a date"),

@@ -139,7 +139,7 @@ def condition(
     _diurnal(bench, inputs.base)
     removed = _main_field(bench, inputs, processed=processed)
     levelled = _levelling(bench, lines)
-    bench.step(Stage.MICROLEVELLING, lambda s: conditioning.microlevel(s, lines))
+    bench.step(Stage.MICROLEVELLING, lambda s: _microlevelled(s, lines))
     return Conditioned(survey=bench.survey, igrf_removed=removed, levelling=levelled)
 
 
@@ -156,6 +156,19 @@ def _levelling(bench: _Bench, lines: tuple[LineSummary, ...]) -> Levelled | None
         before_nt=conditioning.crossovers(before, lines).misfit_nt,
         after_nt=conditioning.crossovers(bench.survey, lines).misfit_nt,
     )
+
+
+def _microlevelled(survey: Survey, lines: tuple[LineSummary, ...]) -> StepResult:
+    """Microlevel, unless the crossovers say that it would take off geology."""
+    step = conditioning.microlevel(survey, lines)
+    before = float(step.details.get("crossover_before_nt", 0.0))
+    after = float(step.details.get("crossover_after_nt", 0.0))
+    if after > before:
+        raise BadSurvey(
+            f"it would take off geology: the crossovers' spread would rise from {before:.2f} to "
+            f"{after:.2f} nT"
+        )
+    return step
 
 
 def _lag(bench: _Bench, lines: tuple[LineSummary, ...], *, timed: bool, processed: bool) -> None:

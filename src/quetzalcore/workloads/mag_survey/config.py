@@ -114,6 +114,10 @@ class GridConfig(_Part):
     blank_distance_m: float | None = Field(
         default=None, gt=0, description="Default: 1.5 times the line spacing"
     )
+    ties: bool = Field(
+        default=False,
+        description="Whether ties are gridded too: what is left of their misfit shows as beads",
+    )
 
 
 class TransformConfig(_Part):

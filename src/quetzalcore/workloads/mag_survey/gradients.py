@@ -6,6 +6,8 @@ import numpy as np
 
 from quetzalcore.geophysics import conditioning
 from quetzalcore.geophysics.conditioning import GradientKind
+from quetzalcore.geophysics.quality import LineKind
+from quetzalcore.geophysics.survey import Survey
 from quetzalcore.workloads.mag_survey.config import Stage, SurveyConfig
 from quetzalcore.workloads.mag_survey.grids import GridPoints
 from quetzalcore.workloads.mag_survey.record import Outcome, StageRecord
@@ -25,9 +27,12 @@ def grid_points(scene: Scene, config: SurveyConfig) -> tuple[GridPoints, StageRe
     BadSurvey
         If the channel that is named is not there.
     """
-    survey = scene.survey
+    survey = _gridded(scene, with_ties=config.grid.ties)
     plain = GridPoints(
-        easting_m=survey.easting_m, northing_m=survey.northing_m, tmi_nt=survey.tmi_nt
+        easting_m=survey.easting_m,
+        northing_m=survey.northing_m,
+        tmi_nt=survey.tmi_nt,
+        height_m=survey.height_m,
     )
     channel = config.gradients.transverse
     if not config.runs(Stage.GRADIENTS):
@@ -49,6 +54,7 @@ def grid_points(scene: Scene, config: SurveyConfig) -> tuple[GridPoints, StageRe
         northing_m=np.concatenate([survey.northing_m, northing]),
         tmi_nt=np.concatenate([survey.tmi_nt, values]),
         weights=weights,
+        height_m=survey.height_m,
     )
     record = StageRecord(
         stage=Stage.GRADIENTS,
@@ -65,6 +71,13 @@ def grid_points(scene: Scene, config: SurveyConfig) -> tuple[GridPoints, StageRe
         warnings=made.warnings,
     )
     return points, record
+
+
+def _gridded(scene: Scene, *, with_ties: bool) -> Survey:
+    ties = [line.index for line in scene.lines if line.kind is LineKind.TIE]
+    if with_ties or not ties:
+        return scene.survey
+    return scene.survey.select(~np.isin(scene.survey.line, ties))
 
 
 def _left(outcome: Outcome, reason: str) -> StageRecord:

@@ -31,11 +31,15 @@ _OF_POLE = ("tilt", "hd_tdr", "theta")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GridPoints:
-    """What the gridder is given: stations, and what gradients add beside them."""
+    """What the gridder is given: (k,) stations, and (n - k,) values that gradients add beside them.
+
+    ``height_m`` is of the stations alone, (k,).
+    """
 
     easting_m: Floats
     northing_m: Floats
     tmi_nt: Floats
+    height_m: Floats | None
     weights: Floats | None = None
 
 
@@ -71,7 +75,7 @@ def lines_to_grid(
             hint="give a larger --cell-size, or check the positions for outliers",
         )
     if config.method == "equivalent-sources":
-        grid, details = _equivalent_sources(survey, points, axes, blank_m)
+        grid, details = _equivalent_sources(points, axes, blank_m, survey.crs)
     else:
         grid, details = _minimum_curvature(survey, points, axes, config, blank_m)
     record = StageRecord(
@@ -114,23 +118,22 @@ def _minimum_curvature(
 
 
 def _equivalent_sources(
-    survey: Survey, points: GridPoints, axes: tuple[Floats, Floats], blank_m: float
+    points: GridPoints, axes: tuple[Floats, Floats], blank_m: float, crs: str | None
 ) -> tuple[xr.DataArray, dict[str, object]]:
-    if survey.height_m is None:
+    if points.height_m is None:
         raise BadSurvey(
             "equivalent sources need the sensor's height and the survey has none",
             hint="name the height column with --column height=NAME, or grid by minimum curvature",
         )
-    usable = np.isfinite(survey.height_m) & np.isfinite(points.tmi_nt[: len(survey)])
-    upward = survey.height_m[usable]
+    stations = len(points.height_m)
     fitted = gridding.fit_equivalent_sources(
-        survey.easting_m[usable],
-        survey.northing_m[usable],
-        upward,
-        points.tmi_nt[: len(survey)][usable],
+        points.easting_m[:stations],
+        points.northing_m[:stations],
+        points.height_m,
+        points.tmi_nt[:stations],
     )
-    level = float(np.percentile(upward, _PLANE_PERCENTILE))
-    grid = fitted.predict_grid(*axes, upward_m=level, crs=survey.crs)
+    level = float(np.nanpercentile(points.height_m, _PLANE_PERCENTILE))
+    grid = fitted.predict_grid(*axes, upward_m=level, crs=crs)
     blanked = gridding.blank(grid, points.easting_m, points.northing_m, distance_m=blank_m)
     return blanked, {"plane_height_m": level, "fit_rms_nt": fitted.fit_rms_nt}
 
