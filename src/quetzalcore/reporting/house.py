@@ -25,6 +25,7 @@ __all__ = [
     "MUTED",
     "SERIES",
     "Picture",
+    "fitted_pt",
     "label",
     "new_figure",
     "picture_of",
@@ -39,6 +40,8 @@ FAINT = "#d5dadb"
 ACCENT = "#0b6e6e"
 SERIES = ("#0b6e6e", "#c4572f", "#3b4b9b", "#b8860b", "#7b3f76")
 _JPEG_QUALITY = 88
+_POINTS_PER_INCH = 72
+_FIXED_POINT = 64.0  # FreeType gives 26.6 fixed-point pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,6 +104,15 @@ def label(text: str, **style: Any) -> dict[str, Any]:  # noqa: ANN401 -- matplot
     }
 
 
+def fitted_pt(text: str, size_pt: float, *, room_in: float, bold: bool = False) -> float:
+    """Return ``size_pt``, or the smaller size at which one line of text fits into the room."""
+    font = _font("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+    font.set_size(size_pt, _POINTS_PER_INCH)
+    font.set_text(printable(text), 0.0)
+    width_in = font.get_width_height()[0] / _FIXED_POINT / _POINTS_PER_INCH
+    return size_pt * min(1.0, room_in / width_in) if width_in else size_pt
+
+
 def printable(text: str) -> str:
     """Replace what the font lacks by a white square, so that no name can break a figure."""
     known = _glyphs()
@@ -109,5 +121,9 @@ def printable(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
-    font = FT2Font(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"))
-    return frozenset(font.get_charmap())
+    return frozenset(_font("DejaVuSans.ttf").get_charmap())
+
+
+def _font(file: str) -> FT2Font:
+    """Open one of the fonts that Matplotlib brings; each use has its own, since threads may draw."""
+    return FT2Font(str(Path(get_data_path()) / "fonts" / "ttf" / file))

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 
-from quetzalcore.reporting.house import INK, label
+from quetzalcore.reporting.house import INK, fitted_pt, label
 from quetzalcore.reporting.overlays import (
     DepthSolutions,
     FlightLines,
@@ -22,6 +22,7 @@ __all__ = ["draw_legend", "legend_height_in"]
 
 _ROW_IN = 0.17
 _TEXT_IN = 0.42
+_TEXT_PT = 7.0
 
 
 def legend_height_in(overlay: MapOverlay) -> float:
@@ -85,5 +86,8 @@ def _class_names(bounds: tuple[float, ...]) -> list[str]:
 
 
 def _words(axes: Axes, text: str, *, row: int = 0, left_in: float = _TEXT_IN) -> None:
-    weight = "bold" if left_in == 0.0 else "normal"
-    axes.text(left_in, (row + 0.5) * _ROW_IN, **label(text, va="center", fontweight=weight))
+    heading = left_in == 0.0
+    size = fitted_pt(text, _TEXT_PT, room_in=axes.get_xlim()[1] - left_in, bold=heading)
+    weight = "bold" if heading else "normal"
+    style = label(text, va="center", fontweight=weight, fontsize=size)
+    axes.text(left_in, (row + 0.5) * _ROW_IN, **style)

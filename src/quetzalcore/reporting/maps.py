@@ -16,7 +16,16 @@ from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.grid import spacing_m
 from quetzalcore.reporting.coordinates import draw_coordinates, draw_graticule
 from quetzalcore.reporting.furniture import Panel, least_height_in
-from quetzalcore.reporting.house import DPI, INK, MUTED, Picture, label, new_figure, picture_of
+from quetzalcore.reporting.house import (
+    DPI,
+    INK,
+    MUTED,
+    Picture,
+    fitted_pt,
+    label,
+    new_figure,
+    picture_of,
+)
 from quetzalcore.reporting.overlays import MapOverlay
 from quetzalcore.reporting.palette import MapStyle, style_for
 from quetzalcore.reporting.shading import Sun, raster
@@ -26,7 +35,7 @@ from quetzalcore.reporting.symbols import draw_overlay
 __all__ = ["MapSpec", "draw_map", "draw_maps", "page_size_px", "render_map"]
 
 _AREA_IN2 = 38.0  # of the frame: as much as an A4 page holds beside the panel
-_ASPECT = (0.72, 1.45)
+_ASPECT = (0.66, 1.45)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.25, 0.82, 0.72
 _GAP, _PANEL = 0.35, 2.05
 
@@ -193,15 +202,16 @@ def _frame(spec: MapSpec) -> _Frame:
 
 
 def _draw_headings(figure: Figure, spec: MapSpec, width: float, height: float) -> None:
-    left = _LEFT / width
-    figure.text(left, 1 - 0.36 / height, **label(spec.title, fontsize=14, fontweight="bold"))
-    figure.text(left, 1 - 0.57 / height, **label(spec.subtitle, fontsize=8.5, color=MUTED))
-    figure.text(left, 0.16 / height, **label(spec.footer, fontsize=6, color=MUTED))
-    figure.text(
-        1 - _RIGHT / width,
-        0.16 / height,
-        **label("QuetzalCore", fontsize=6, color=MUTED, ha="right"),
-    )
+    left, room = _LEFT / width, width - _LEFT - _RIGHT
+    for text, up_in, size_pt, colour, bold in (
+        (spec.title, height - 0.36, 14.0, INK, True),
+        (spec.subtitle, height - 0.57, 8.5, MUTED, False),
+        (spec.footer, 0.16, 6.0, MUTED, False),
+    ):
+        size = fitted_pt(text, size_pt, room_in=room, bold=bold)
+        weight = "bold" if bold else "normal"
+        style = label(text, fontsize=size, color=colour, fontweight=weight)
+        figure.text(left, up_in / height, **style)
 
 
 def _draw_raster(axes: Axes, spec: MapSpec, frame: _Frame, stretch: Stretch) -> None:

@@ -18,7 +18,7 @@ from quetzalcore.reporting import (
     draw_reliability,
     draw_spectrum,
 )
-from quetzalcore.reporting.house import ACCENT, SERIES
+from quetzalcore.reporting.house import ACCENT, SERIES, fitted_pt
 
 X = np.linspace(0, 5000, 200)
 
@@ -103,3 +103,11 @@ def test_line_art_is_kept_without_loss_and_maps_as_jpeg(tmp_path: Path) -> None:
     assert Picture(pixels=pixels, continuous=True).encode()[1][:2] == b"\xff\xd8"
     with Image.open(Picture(pixels=pixels).write_png(tmp_path / "a.png")) as image:
         assert np.array_equal(np.asarray(image), pixels)
+
+
+def test_text_shrinks_only_as_far_as_it_must() -> None:
+    assert fitted_pt("short", 14.0, room_in=5.0) == 14.0
+    assert fitted_pt("", 14.0, room_in=0.1) == 14.0
+    tight = fitted_pt("w" * 100, 14.0, room_in=5.0)
+    assert 2.0 < tight < 14.0
+    assert fitted_pt("w" * 100, 14.0, room_in=5.0, bold=True) < tight
