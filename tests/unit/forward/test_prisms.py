@@ -29,7 +29,8 @@ EARTH: dict[str, Any] = {"inclination_deg": 65.0, "declination_deg": 25.0}
 def _points(count: int, *, seed: int = 0, reach_m: float = 900.0) -> Floats:
     rng = np.random.default_rng(seed)
     offset: Floats = rng.uniform(-reach_m, reach_m, (3, count))
-    return offset + np.array([[0.0], [0.0], [-300.0]])
+    offset[2] -= 300.0
+    return offset
 
 
 def _field(
