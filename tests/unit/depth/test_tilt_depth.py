@@ -22,7 +22,7 @@ def _contact(
     shift: float = 0.0,
 ) -> xr.DataArray:
     """Give the tilt over a vertical contact through the middle, degrees."""
-    axis = cell_m * (np.arange(size) - size // 2 + 0.3)
+    axis = cell_m * (np.arange(float(size)) - size // 2 + 0.3)
     e, n = np.meshgrid(axis, axis)
     azimuth = np.radians(azimuth_deg)
     x = e * np.sin(azimuth) + n * np.cos(azimuth)

@@ -98,8 +98,11 @@ def test_ridges_are_crests_and_peaks_are_points() -> None:
     peak = ridge_cells(-(x**2) - y**2, directions=4)
     assert list(zip(*np.nonzero(peak), strict=True)) == [(5, 6)]
     values = -(x**2)
-    values[5, 5] = np.nan
-    assert not ridge_cells(values)[5, 6]
+    values[5, 6] = np.nan
+    values[7, 5:] = np.nan
+    marked = ridge_cells(values)
+    assert not marked[[5, 6, 7, 8], 6].any()
+    assert marked[2, 6]
 
 
 @pytest.mark.parametrize(

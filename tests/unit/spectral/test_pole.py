@@ -98,7 +98,7 @@ def test_at_low_inclination_noise_makes_no_stripes_and_the_body_stays_in_place(
     assert abs(column - 48) <= 1
     assert float(stable.max()) == pytest.approx(float(truth.max()), rel=0.4)
     assert _stripes(stable, truth) < 0.15 * _stripes(exact, truth)
-    assert stable.to_numpy()[:20].std() < 0.1 * float(stable.max())
+    assert stable.to_numpy()[:20].std() < 0.15 * float(stable.max())
 
 
 def test_limiting_changes_nothing_above_the_limit(dipole_field: GridOf) -> None:

@@ -18,7 +18,7 @@ def ridge_cells(values: Reals, *, directions: int = 2) -> NDArray[np.bool_]:
     """Mark cells that are above both neighbours along at least ``directions`` of four lines.
 
     Two of the four (row, column, two diagonals) find crests and peaks, four find peaks only. Cells
-    on the rim or beside a NaN are never marked.
+    on the rim are never marked, and along a line with a NaN a cell is not above.
 
     Parameters
     ----------

@@ -61,9 +61,10 @@ class SpiDepth:
 
 
 def local_wavenumber(prepared: PreparedGrid, *, smooth_m: float = 0.0) -> xr.DataArray:
-    """Give the local wavenumber: the horizontal gradient's length of the tilt, rad/m.
+    """Give the local wavenumber across sources: how fast the tilt turns, rad/m.
 
-    ``|THD grad Tz - Tz grad THD| / (THD^2 + Tz^2)``, from exact second derivatives, so that it is
+    ``|Ts Tsz - Tz Tss| / (Ts^2 + Tz^2)`` along the direction ``s`` of the gradient (on a crest, where
+    the gradient vanishes, of the strongest curvature), from exact second derivatives, so that it is
     right on the crest of a dyke, where the tilt itself has a cusp.
 
     Parameters
@@ -93,9 +94,10 @@ def local_wavenumber(prepared: PreparedGrid, *, smooth_m: float = 0.0) -> xr.Dat
     txx, txy, tyy = _along(east, 1.0, 0.0), _along(east, 0.0, 1.0), _along(north, 0.0, 1.0)
     txz, tyz = _down(east), _down(north)
     out = np.empty_like(tx)
+    reach2 = (2.0 * max(prepared.cell_m)) ** 2
     for_slices(
         out.shape[0],
-        lambda a, b: _wavenumber(tx, ty, tz, txx, txy, tyy, txz, tyz, out, a, b),
+        lambda a, b: _wavenumber(tx, ty, tz, txx, txy, tyy, txz, tyz, out, reach2, a, b),
         min_slice=64,
     )
     return prepared.grid_of(
@@ -254,15 +256,22 @@ def _wavenumber(
     txz: Reals,
     tyz: Reals,
     out: Reals,
+    reach2: float,
     start: int,
     stop: int,
 ) -> None:
     for j in range(start, stop):
         for i in range(out.shape[1]):
-            a, b, c = tx[j, i], ty[j, i], tz[j, i]
-            flat = math.sqrt(a * a + b * b)
-            inverse = 1.0 / flat if flat > 0.0 else 0.0
-            across = flat * txz[j, i] - c * (a * txx[j, i] + b * txy[j, i]) * inverse
-            along = flat * tyz[j, i] - c * (a * txy[j, i] + b * tyy[j, i]) * inverse
-            size = flat * flat + c * c
-            out[j, i] = math.sqrt(across * across + along * along) / size if size > 0.0 else 0.0
+            east, north, down = tx[j, i], ty[j, i], tz[j, i]
+            # across the source: along the gradient, or on a crest, where it vanishes, along the
+            # strongest curvature
+            xx = east * east + reach2 * (txx[j, i] ** 2 + txy[j, i] ** 2)
+            yy = north * north + reach2 * (tyy[j, i] ** 2 + txy[j, i] ** 2)
+            xy = east * north + reach2 * txy[j, i] * (txx[j, i] + tyy[j, i])
+            angle = 0.5 * math.atan2(2.0 * xy, xx - yy)
+            c, s = math.cos(angle), math.sin(angle)
+            slope = c * east + s * north
+            slope_down = c * txz[j, i] + s * tyz[j, i]
+            bend = c * c * txx[j, i] + 2.0 * c * s * txy[j, i] + s * s * tyy[j, i]
+            size = slope * slope + down * down
+            out[j, i] = abs(slope * slope_down - down * bend) / size if size != 0.0 else 0.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.vgpu import for_slices, kernel
 
-__all__ = ["fill_periodic"]
+__all__ = ["continue_slopes", "fill_periodic"]
 
 Reals = NDArray[Any]
 Bools = NDArray[np.bool_]
@@ -17,6 +17,7 @@ _SWEEPS = 4  # red-black pairs on the finest grid; twice as many on each coarser
 _MOST_SWEEPS = 64
 _COARSEST = 4
 _OVERRELAXATION = 1.3
+_STRIP_CELLS = 10  # more of the odd mirror image only adds amplitude outside
 
 
 def fill_periodic(values: Reals, *, sweeps: int = _SWEEPS) -> None:
@@ -43,6 +44,35 @@ def fill_periodic(values: Reals, *, sweeps: int = _SWEEPS) -> None:
     else:
         values[missing] = np.nanmean(values)
     _relax(values, missing, sweeps)
+
+
+def continue_slopes(padded: Reals, corner: tuple[int, int], shape: tuple[int, ...]) -> None:
+    """Let a grid's slopes run on a few cells into the padding around it, in place.
+
+    A membrane meets the grid's edge with a kink, which rings in derivatives. Within ten cells of
+    each edge it is blended into the grid's odd mirror image (twice the edge less the mirrored
+    value), which has none; the weight falls from 1 at the edge to 0 as a cosine.
+
+    Parameters
+    ----------
+    padded : (n, m) array
+        Filled everywhere.
+    corner, shape : tuple of int
+        The first row and column of the grid inside, and its size.
+    """
+    for values, first, inner in (
+        (padded, corner[0], shape[0]),
+        (padded.T, corner[1], shape[1]),
+    ):
+        size = values.shape[0]
+        reach = min(_STRIP_CELLS, (size - inner) // 2, inner - 1)
+        step = np.arange(1, reach + 1)
+        weight = 0.5 * (1.0 + np.cos(np.pi * step / (reach + 1.0)))
+        fade = weight.astype(values.dtype)[:, None]
+        for edge, outward in ((first, -1), (first + inner - 1, 1)):
+            strip = (edge + outward * step) % size
+            mirror = 2 * values[edge] - values[edge - outward * step]
+            values[strip] += fade * (mirror - values[strip])
 
 
 def _relax(values: Reals, missing: Bools, sweeps: int) -> None:

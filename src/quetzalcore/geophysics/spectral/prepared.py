@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.grid import like, spacing_m
-from quetzalcore.geophysics.spectral.fill import fill_periodic
+from quetzalcore.geophysics.spectral.fill import continue_slopes, fill_periodic
 from quetzalcore.vgpu import CpuDevice, Device
 
 __all__ = ["PreparedGrid", "Wavenumbers", "prepare"]
@@ -117,14 +117,15 @@ class PreparedGrid:
 def prepare(
     grid: xr.DataArray,
     *,
-    pad_fraction: float = 0.15,
+    pad_fraction: float = 0.1,
     detrend: bool = True,
     device: Device | None = None,
 ) -> PreparedGrid:
     """Fill, detrend, pad and transform a grid once, for every operator of this package.
 
     NaN and the padding are filled together by a membrane (Laplace's equation) that passes through
-    the data and is periodic over the padded grid, so that neither a hole nor an edge is a step.
+    the data and is periodic over the padded grid, so that neither a hole nor an edge is a step; at
+    the edges the slopes run on into the padding, so that they are no kink either.
 
     Parameters
     ----------
@@ -164,6 +165,7 @@ def prepare(
     padded = _place(values, trend, shape, corner)
     if holes or shape != values.shape:
         fill_periodic(padded)
+        continue_slopes(padded, corner, values.shape)
     return PreparedGrid(
         grid=grid,
         spectrum=chosen.to_host(chosen.rfft2(chosen.array(padded))),
