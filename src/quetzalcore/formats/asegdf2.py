@@ -156,9 +156,7 @@ def _fit(cut: _Cut, fields: tuple[Field, ...], rows: list[str]) -> float:
     def fits(row: str) -> bool:
         cells = cut(row)
         return len(cells) == len(fields) and all(
-            not field.column.numeric
-            or cell.strip() in MISSING_WORDS
-            or number_of(cell) is not None
+            not field.column.numeric or cell.strip() in MISSING_WORDS or number_of(cell) is not None
             for field, cell in zip(fields, cells, strict=True)
         )
 

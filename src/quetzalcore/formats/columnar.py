@@ -160,9 +160,10 @@ def _points(column: Any) -> tuple[Floats, Floats]:  # noqa: ANN401 -- PyArrow ha
     blobs = pc.fill_null(pc.cast(column, pa.binary()), b"")
     head = pc.binary_slice(blobs, 0, _POINT_BYTES)
     whole = np.asarray(pc.binary_length(head)) == _POINT_BYTES
-    kept = head.filter(pa.array(whole)).combine_chunks() if hasattr(head, "chunks") else head.filter(pa.array(whole))  # noqa: E501
-    packed = b"".join(kept.to_pylist())
-    places = np.frombuffer(packed, dtype=[("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
+    packed = b"".join(head.filter(pa.array(whole)).to_pylist())
+    places = np.frombuffer(
+        packed, dtype=[("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")]
+    )
     x, y = np.full(len(whole), np.nan), np.full(len(whole), np.nan)
     x[whole], y[whole] = places["x"], places["y"]
     return x, y

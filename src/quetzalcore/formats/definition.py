@@ -43,9 +43,7 @@ def parse_definition(text: str, where: Where) -> tuple[Field, ...]:
         for definition in definitions:
             fields += _fields(definition.strip(), Where(file=where.file, row=row))
     if not fields:
-        raise BadTable(
-            "the definition has no data fields", hint="check the .dfn file", where=where
-        )
+        raise BadTable("the definition has no data fields", hint="check the .dfn file", where=where)
     return tuple(fields)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,13 @@ from quetzalcore.formats.dummies import drop_dummies
 from quetzalcore.formats.field import check_field_unit, field_unit, looks_like
 from quetzalcore.formats.gathering import Labels, Part
 from quetzalcore.formats.options import ReadOptions, Role
-from quetzalcore.formats.positions import Positions, check_positions, choose_frame, project
+from quetzalcore.formats.positions import (
+    Positions,
+    check_positions,
+    choose_frame,
+    disagreement_m,
+    project,
+)
 from quetzalcore.formats.readers import open_table
 from quetzalcore.formats.rejects import Rejects
 from quetzalcore.formats.roles import channel_state, guess_roles
@@ -25,6 +32,8 @@ from quetzalcore.geophysics.survey import Bools, Floats, HeightRole, Ints, Surve
 
 __all__ = ["Desk"]
 
+_LISTED = 12
+_SAME_PLACE_M = 500.0  # old and new datums differ by less
 _X, _Y, _TMI, _HEIGHT, _TIME = "@x", "@y", "@tmi", "@height", "@time"
 
 
@@ -39,7 +48,7 @@ class Desk:
         self.notes: list[str] = list(self.layout.notes)
         self.roles = guess_roles(self.layout.columns, options.columns, self.where)
         self.frame = choose_frame(
-            self.roles, file_crs=self.layout.crs, options=options, where=self.where
+            self.roles, file_crs=self._proven_crs(), options=options, where=self.where
         )
         self.note(self.frame.note)
         self._tmi = self._magnetic_column()
@@ -50,7 +59,28 @@ class Desk:
         self._stamps = Stamps(self.roles, self.layout, options.survey_date)
         self._dummies: dict[str, Counter[float]] = {}
         self._target: str | None = None
+        self.date = options.survey_date
         self._channels = self._further_channels()
+
+    def _proven_crs(self) -> str | None:
+        """Give the reference system that the file names, unless its own longitudes say otherwise."""
+        pairs = [Role.EASTING, Role.NORTHING, Role.LONGITUDE, Role.LATITUDE]
+        crs = self.layout.crs
+        if crs is None or self.options.crs or not all(role in self.roles for role in pairs):
+            return crs
+        names = tuple(self.roles[role].column for role in pairs)
+        batch = next(self._reader.batches(Wanted(numbers=names), Rejects()), None)
+        if batch is None:
+            return crs
+        columns = [drop_dummies(batch.numbers[name], (), Counter()) for name in names]
+        apart_m = disagreement_m(*columns, crs=crs)
+        if apart_m < _SAME_PLACE_M:
+            return crs
+        self.note(
+            f"the file's description says {crs}, which lies {apart_m / 1000.0:,.0f} km from its own "
+            "longitudes and latitudes: these are used instead"
+        )
+        return None
 
     def note(self, text: str) -> None:
         """Remember what was assumed, once."""
@@ -100,10 +130,17 @@ class Desk:
         places = project(numbers[_X], numbers[_Y], self.frame, self._target)
         self._target = places.crs
         seconds = self._stamps.seconds(numbers.get(_TIME), part.date)
+        self.date = self._date_of(seconds, part.date)
         for text in self._stamps.notes:
             self.note(text)
         self._note_dummies()
         return self._sorted(self._built(part, places, seconds))
+
+    def _date_of(self, seconds: Floats | None, date: Ints | None) -> dt.date | None:
+        known = np.empty(0) if seconds is None else seconds[np.isfinite(seconds)]
+        if len(known):
+            return dt.date(1970, 1, 1) + dt.timedelta(seconds=float(np.median(known)))
+        return self._stamps.median_date(date)
 
     def _built(self, part: Part, places: Positions, seconds: Floats | None) -> Survey:
         numbers = part.numbers
@@ -169,15 +206,16 @@ class Desk:
     def _note_dummies(self) -> None:
         for name, counted in self._dummies.items():
             for dummy, times in counted.items():
-                self.note(f"column {name}: {times:,} values of {dummy:g} were taken as missing")
+                self.note(f"column {name}: {times:,} values of {dummy:.10g} were taken as missing")
 
     def _magnetic_column(self) -> Column:
         guess = self.roles.get(Role.TMI)
         column = None if guess is None else self.layout.column(guess.column)
         if guess is None or column is None:
-            names = ", ".join(c.name for c in self.layout.columns if c.numeric) or "none"
+            names = [c.name for c in self.layout.columns if c.numeric]
+            listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
             raise BadTable(
-                f"no numeric column is a magnetic reading (numeric columns: {names})",
+                f"no numeric column is a magnetic reading (numeric columns: {listed or 'none'})",
                 hint="name it: --column tmi=NAME",
                 where=self.where,
             )

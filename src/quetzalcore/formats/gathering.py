@@ -25,9 +25,11 @@ class Labels:
         encoded = pc.fill_null(texts, "?").dictionary_encode()
         words = encoded.dictionary.to_pylist()
         known = np.array([self._code(word) for word in words], dtype=np.int32)
-        return known[encoded.indices.to_numpy(zero_copy_only=False)]
+        codes: Ints = known[encoded.indices.to_numpy(zero_copy_only=False)]
+        return codes
 
-    def _code(self, word: str) -> int:
+    def _code(self, text: str) -> int:
+        word = text.removesuffix(".0")  # tables of numbers write line 100 as 100.0
         code = self._codes.setdefault(word, len(self.names))
         if code == len(self.names):
             self.names.append(word)

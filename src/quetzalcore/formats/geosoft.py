@@ -24,6 +24,7 @@ from quetzalcore.formats.units import unit_in_name
 __all__ = ["GeosoftReader", "is_geosoft"]
 
 LINE_COLUMN = "Line"
+_HEADER_WORDS = 4  # Line, number, flight, date
 _KINDS = {
     "line": "L", "tie": "T", "base": "B", "test": "S", "trend": "R", "special": "S", "random": "P",
 }  # fmt: skip
@@ -39,8 +40,8 @@ def is_geosoft(head: bytes) -> bool:
 
 
 def _is_data(row: bytes) -> bool:
-    """A header has the kind and a number or name, and no further columns such as ``line x y mag``."""
-    return len(row.replace(b",", b" ").split()) > 4  # noqa: PLR2004 -- Line, number, flight, date
+    """Tell a row of data or titles from a header: it has more columns than kind, number, flight, date."""
+    return len(row.replace(b",", b" ").split()) > _HEADER_WORDS
 
 
 class GeosoftReader:

@@ -54,7 +54,7 @@ def write_geotiff(grid: xr.DataArray, path: str | Path) -> None:
     with whole_file(path) as draft, MemoryFile() as memory:
         with memory.open(**profile) as plain:
             plain.write(values, 1)
-            plain.set_band_description(1, str(grid.name or ""))
+            plain.set_band_description(1, str(grid.name))
             plain.set_band_unit(1, str(grid.attrs.get("units", "")))
             plain.update_tags(1, long_name=str(grid.attrs.get("long_name", "")))
             if crs is not None:

@@ -17,7 +17,7 @@ from quetzalcore.formats.field import field_unit, looks_like
 from quetzalcore.formats.options import ReadOptions, Role
 from quetzalcore.formats.readers import open_table
 from quetzalcore.formats.rejects import RejectedRows, Rejects
-from quetzalcore.formats.roles import RoleGuess, candidates, channel_state
+from quetzalcore.formats.roles import RoleGuess, candidates, channel_state, guess_roles
 from quetzalcore.formats.table import Batch, Column, TableReader, Wanted
 from quetzalcore.geophysics.survey import Floats
 
@@ -120,7 +120,8 @@ def inspect(path: str | Path, *, options: ReadOptions | None = None) -> Inspecti
     trial = _trial(path, options)
     rejects = Rejects()
     tallies = {column.name: _Tally(column) for column in layout.columns}
-    rows, preview = 0, ()
+    rows = 0
+    preview: tuple[tuple[str, ...], ...] = ()
     for batch in _everything(reader, rejects):
         preview = preview or _preview(batch, layout.columns)
         rows += len(batch)
@@ -159,20 +160,23 @@ class _Trial:
     hint: str | None = None
 
     def role_of(self, column: Column) -> RoleGuess | None:
-        """The role that the column would have, if any."""
+        """Give the role that the column would have, if any."""
         return next((g for g in self.roles.values() if g.column == column.name), None)
 
 
 def _trial(path: str | Path, options: ReadOptions) -> _Trial:
     desk = None
+    roles: Mapping[Role, RoleGuess] = {}
     try:
+        source, reader = open_table(path, options)
+        roles = guess_roles(reader.layout.columns, options.columns, source.where)
         desk = Desk(path, options)
         batch = next(desk.batches(), None)
         survey = None if batch is None else desk.survey(desk.part(batch))
     except UserMistake as mistake:
         place = f"{mistake.where}: " if mistake.where else ""
         return _Trial(
-            roles={} if desk is None else desk.roles,
+            roles=roles,
             assumed=() if desk is None else tuple(desk.notes),
             problem=f"{place}{mistake.detail}",
             hint=mistake.hint,

@@ -12,7 +12,7 @@ from quetzalcore.formats.options import ReadOptions, Role
 from quetzalcore.formats.roles import RoleGuess
 from quetzalcore.geophysics.survey import Floats
 
-__all__ = ["Frame", "Positions", "check_positions", "choose_frame", "project"]
+__all__ = ["Frame", "Positions", "check_positions", "choose_frame", "disagreement_m", "project"]
 
 _DEGREES_X, _DEGREES_Y = 360.0, 90.0
 _SMALL_EXTENT = 5.0
@@ -145,6 +145,19 @@ def _check_degrees(middle_x: float, middle_y: float, frame: Frame, where: Where)
         hint=f"say --column easting={frame.x} --column northing={frame.y} and give --crs",
         where=where,
     )
+
+
+def disagreement_m(
+    easting_m: Floats, northing_m: Floats, longitude_deg: Floats, latitude_deg: Floats, *, crs: str
+) -> float:
+    """Return the median distance between two statements of the same positions, metres.
+
+    Zero where nothing can be compared.
+    """
+    x, y = transform(longitude_deg, latitude_deg, source=WGS84, target=crs)
+    apart = np.hypot(x - easting_m, y - northing_m)
+    known = apart[np.isfinite(apart)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def project(x: Floats, y: Floats, frame: Frame, target: str | None = None) -> Positions:

@@ -182,7 +182,18 @@ def _of_column(column: Column) -> list[RoleGuess]:
             )
             if rule.role not in found or found[rule.role].score < guess.score:
                 found[rule.role] = guess
-    return list(found.values())
+    best = max((guess.score for guess in found.values()), default=0)
+    return [guess for guess in found.values() if guess.score == best]
+
+
+_QUANTITIES = {
+    Role.EASTING: "length",
+    Role.NORTHING: "length",
+    Role.LONGITUDE: "angle",
+    Role.LATITUDE: "angle",
+    Role.HEIGHT: "length",
+    Role.TMI: "field",
+}
 
 
 def _fits(role: Role, plain: str, column: Column) -> bool:
@@ -190,12 +201,11 @@ def _fits(role: Role, plain: str, column: Column) -> bool:
     if role in {Role.LINE, Role.DATE, Role.TIME}:
         return True
     unit = find_unit(column.unit)
+    right_unit = unit is None or unit.quantity == _QUANTITIES[role]
     if role is Role.TMI:
-        if unit is None and column.unit not in {None, ""}:
-            return False
-        right_unit = unit is None or unit.quantity == "field"
-        return column.numeric and right_unit and _NOT_TMI.fullmatch(plain) is None
-    return column.numeric
+        odd_unit = unit is None and column.unit not in {None, ""}
+        right_unit &= not odd_unit and _NOT_TMI.fullmatch(plain) is None
+    return column.numeric and right_unit
 
 
 def _own_height_role(column: Column) -> HeightRole | None:

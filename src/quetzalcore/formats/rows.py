@@ -64,7 +64,7 @@ def squeeze_blanks(data: bytes) -> bytes:
         is_separator = squeezed == _BYTE_SEPARATOR
         ends[:-1] = is_separator[:-1] & (squeezed[1:] == _BYTE_NEWLINE)
         ends[-1] = is_separator[-1]
-    return squeezed[~ends].tobytes()
+    return bytes(squeezed[~ends].tobytes())
 
 
 def _key(plan: RowPlan, name: str) -> str:

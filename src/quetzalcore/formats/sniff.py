@@ -16,6 +16,7 @@ __all__ = ["Dialect", "decode_head", "guess_dialect", "split_row"]
 _CANDIDATES = (",", "\t", ";", "|", " ")
 _MIXED = 0.1  # a share of rows under another delimiter above this is no accident
 _LOOKED_AT = 400
+_FEWEST_COLUMNS = 3  # two places and a reading
 _BINARY = 0.02
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,8 +26,38 @@ _BOMS = (
 _DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+$")
 _BRACKETED = re.compile(r"^[\[({].*[\])}]$")
 _UNIT_WORDS = frozenset(
-    "m metre metres meter meters ft km deg degree degrees dd nt gamma gammas ut pt s sec seconds "
-    "hours h date time id - none unit units utc number".split()
+    {
+        "m",
+        "metre",
+        "metres",
+        "meter",
+        "meters",
+        "ft",
+        "km",
+        "deg",
+        "degree",
+        "degrees",
+        "dd",
+        "nt",
+        "gamma",
+        "gammas",
+        "ut",
+        "pt",
+        "s",
+        "sec",
+        "seconds",
+        "hours",
+        "h",
+        "date",
+        "time",
+        "id",
+        "-",
+        "none",
+        "unit",
+        "units",
+        "utc",
+        "number",
+    }
 )
 
 
@@ -121,7 +152,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_data(cells: list[str]) -> bool:
-    """A row of data: a third of its cells are numbers or marks for "missing"."""
+    """Tell a row of data: a third of its cells are numbers or marks for "missing"."""
     good = sum(_is_number(c) or (c != "" and c in MISSING_WORDS) for c in cells)
     return good * 3 >= len(cells) and good > 0
 
@@ -135,15 +166,11 @@ def _guess_delimiter(rows: list[str], where: Where) -> str:
         fields, times = counts.most_common(1)[0]
         return (times / len(body) if fields > 1 else 0.0), fields
 
-    best = max(
-        _CANDIDATES,
-        key=lambda mark: (
-            round(quality(mark)[0], 1),
-            quality(mark)[1] > 2,
-            mark != " ",
-            quality(mark),
-        ),
-    )  # noqa: PLR2004, E501
+    def rank(mark: str) -> tuple[float, bool, bool, int]:
+        share, fields = quality(mark)
+        return round(share, 1), fields >= _FEWEST_COLUMNS, mark != " ", fields
+
+    best = max(_CANDIDATES, key=rank)
     if quality(best)[0] == 0.0:
         raise BadTable(
             "rows cannot be cut into columns",

@@ -260,7 +260,11 @@ def _zip_source(path: Path, limits: Limits) -> Source:
 
     def read(info: zipfile.ZipInfo) -> IO[bytes]:
         guard = _Guard(path, limits, packed_bytes=info.compress_size)
-        member = zipfile.ZipFile(path).open(info)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                member = archive.open(info)  # keeps the file open until it is closed itself
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise guard.damaged("zip", str(error)) from error
         return io.BufferedReader(_Guarded(member, guard), 1 << 20)
 
     def sibling(suffix: str) -> bytes | None:
@@ -301,7 +305,7 @@ def _choose_member(members: list[zipfile.ZipInfo], where: Where) -> zipfile.ZipI
         i for i in files if PurePosixPath(i.filename).suffix.lower() in {".dat", ".txt"}
     ]
     suffixes = {PurePosixPath(i.filename).suffix.lower() for i in files}
-    if _PAIR <= suffixes:
+    if suffixes >= _PAIR:
         tables = [i for i in files if PurePosixPath(i.filename).suffix.lower() == ".dat"]
     if len(tables) != 1:
         names = ", ".join(i.filename for i in files[:5]) or "nothing"

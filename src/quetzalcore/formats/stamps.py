@@ -56,7 +56,7 @@ class Stamps:
         return clock.seconds, date
 
     def seconds(self, raw: Floats | None, date: Ints | None) -> Floats | None:
-        """Give UTC seconds since 1970, or None where no date is known."""
+        """Give UTC seconds since 1970, or None where no date or no time is known."""
         clock = self._clock(raw)
         if clock is not None and clock.absolute:
             return clock.seconds
@@ -66,9 +66,21 @@ class Stamps:
                 self._say("times have no date: give --date to use them")
             return None
         if clock is None:
-            self._say("the file has dates and no times: every station is at noon of its day")
-            return np.asarray(midnight + 0.5 * _DAY_S, dtype=np.float64)
+            self._say("the file has dates and no times: stations have no time")
+            return None
+        self._say("times are taken as UTC")
         return self._put_together(midnight, clock.seconds, has_dates=date is not None)
+
+    def median_date(self, date: Ints | None) -> dt.date | None:
+        """Give the middle of the dates in the file, or the one that the user gave."""
+        days = self._days()[0][date] if date is not None else np.empty(0)
+        known = days[np.isfinite(days)]
+        if not len(known):
+            return self._survey_date
+        return _EPOCH + dt.timedelta(days=int(np.median(known)))
+
+    def _days(self) -> tuple[Floats, str]:
+        return dates_to_days(pa.array(self._dates.names, pa.string()))
 
     def _put_together(self, midnight: Any, seconds: Floats, *, has_dates: bool) -> Floats:  # noqa: ANN401 -- a number or an array
         if not has_dates:
@@ -88,7 +100,7 @@ class Stamps:
 
     def _midnight(self, date: Ints | None) -> Any:  # noqa: ANN401 -- a number, an array or None
         if date is not None:
-            days, order = dates_to_days(pa.array(self._dates.names, pa.string()))
+            days, order = self._days()
             self._say(f"dates in {self.date} were read as {order}")
             return days[date] * _DAY_S
         if self._survey_date is None:

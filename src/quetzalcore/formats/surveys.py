@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ class ReadSurvey:
         How far the chosen magnetic channel was processed, by its name.
     rejected : RejectedRows
         Rows that could not be used.
+    date : datetime.date or None
+        The middle of the survey's dates, from its dates or times, or as the user gave it.
     notes : tuple of str
         Everything that was assumed or changed.
     """
@@ -43,6 +46,7 @@ class ReadSurvey:
     roles: Mapping[Role, RoleGuess]
     state: ChannelState
     rejected: RejectedRows
+    date: dt.date | None
     notes: tuple[str, ...]
 
 
@@ -79,6 +83,7 @@ def read_survey(path: str | Path, options: ReadOptions | None = None) -> ReadSur
         roles=MappingProxyType(desk.roles),
         state=desk.state,
         rejected=desk.rejects.freeze(),
+        date=desk.date,
         notes=tuple(desk.notes),
     )
 

@@ -31,7 +31,8 @@ _HOURS_MAX = 24.0
 _WEEK_S = 604_800.0
 _DISTINCT = 100
 _TEXT_DATE = re.compile(r"^(\d{1,4})[-/.](\d{1,2}|[A-Za-z]{3})[-/.](\d{1,4})")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_ORDERS = (("ymd", "year, month, day"), ("dmy", "day, month, year"), ("mdy", "month, day, year"))
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _PIVOT = 70  # two-digit years from 70 on are the nineteen hundreds
 
 
@@ -59,30 +60,35 @@ def numeric_clock(values: Floats, *, name: str, unit: str | None) -> Clock:
     finite = values[np.isfinite(values)]
     if not len(finite):
         return Clock(seconds=values, absolute=False, how="empty")
-    middle, top = float(np.median(finite)), float(finite.max())
-    plain = name.lower()
+    return _since_epoch(values, finite, name.lower()) or _of_day(values, finite, name.lower(), unit)
+
+
+def _since_epoch(values: Floats, finite: Floats, name: str) -> Clock | None:
+    middle = float(np.median(finite))
     for least, scale, symbol in _EPOCHS:
+        if middle > least and "gps" in name:
+            seconds = gps_to_unix_s(values * scale)
+            return Clock(seconds=seconds, absolute=True, how=f"GPS time in {symbol}")
         if middle > least:
-            seconds = values * scale
-            if "gps" in plain:
-                return Clock(
-                    seconds=gps_to_unix_s(seconds), absolute=True, how=f"GPS time, {symbol}"
-                )
-            return Clock(seconds=seconds, absolute=True, how=f"Unix time, {symbol}")
-    known = find_unit(unit)
+            return Clock(seconds=values * scale, absolute=True, how=f"Unix time in {symbol}")
+    return None
+
+
+def _of_day(values: Floats, finite: Floats, name: str, unit: str | None) -> Clock:
+    top, known = float(finite.max()), find_unit(unit)
     if known is not None and known.quantity == "time":
-        return Clock(
-            seconds=values * known.factor, absolute=False, how=f"{known.symbol} of the day"
-        )
-    if "hour" in plain or (top <= _HOURS_MAX and not _whole(finite)):
-        return Clock(seconds=values * 3600.0, absolute=False, how="decimal hours of the day")
-    if _is_hhmmss(finite, top):
-        return Clock(seconds=_from_hhmmss(values), absolute=False, how="HHMMSS")
-    if top <= DAY_S + 1.0:
-        return Clock(seconds=values, absolute=False, how="seconds of the day")
-    if top <= _WEEK_S and ("gps" in plain or "sow" in plain or "week" in plain):
-        return Clock(seconds=np.mod(values, DAY_S), absolute=False, how="seconds of the GPS week")
-    return Clock(seconds=np.full(len(values), np.nan), absolute=False, how="not understood")
+        seconds, how = values * known.factor, f"{known.symbol} of the day"
+    elif "hour" in name or (top <= _HOURS_MAX and not _whole(finite)):
+        seconds, how = values * 3600.0, "decimal hours of the day"
+    elif _is_hhmmss(finite, top):
+        seconds, how = _from_hhmmss(values), "HHMMSS"
+    elif top <= DAY_S + 1.0:
+        seconds, how = values, "seconds of the day"
+    elif top <= _WEEK_S and any(word in name for word in ("gps", "sow", "week")):
+        seconds, how = np.mod(values, DAY_S), "seconds of the GPS week"
+    else:
+        seconds, how = np.full(len(values), np.nan), "nothing that is understood"
+    return Clock(seconds=seconds, absolute=False, how=how)
 
 
 def gps_to_unix_s(gps_s: Floats) -> Floats:
@@ -159,7 +165,8 @@ def _zone(parts: Any) -> Floats:  # noqa: ANN401 -- PyArrow has no types
     encoded = pc.struct_field(parts, "z").dictionary_encode()
     offsets = [_offset_s(text or "") for text in encoded.dictionary.to_pylist()]
     codes = encoded.indices.fill_null(len(offsets)).to_numpy(zero_copy_only=False)
-    return np.asarray([*offsets, 0.0])[codes]
+    seconds: Floats = np.asarray([*offsets, 0.0])[codes]
+    return seconds
 
 
 def _offset_s(text: str) -> float:
@@ -179,15 +186,11 @@ def dates_to_days(texts: Any) -> tuple[Floats, str]:  # noqa: ANN401 -- PyArrow 
     """
     encoded = texts.dictionary_encode()
     words = [(word or "").strip() for word in encoded.dictionary.to_pylist()]
-    orders = [_order(words, order) for order in ("ymd", "dmy", "mdy")]
-    found, how = max(orders, key=lambda result: sum(day is not None for day in result[0]))
+    orders = {how: [_day(word, order) for word in words] for order, how in _ORDERS}
+    how, found = max(orders.items(), key=lambda item: sum(day is not None for day in item[1]))
     days = np.array([np.nan if day is None else float(day) for day in [*found, None]])
     codes = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
     return days[codes], how
-
-
-def _order(words: list[str], order: str) -> tuple[list[int | None], str]:
-    return [_day(word, order) for word in words], order
 
 
 def _day(word: str, order: str) -> int | None:

@@ -48,7 +48,7 @@ UNITS: Mapping[str, Unit] = MappingProxyType({
 })  # fmt: skip
 
 _BRACKETS = re.compile(r"[\[({]\s*([^\])}]+?)\s*[\])}]")
-_SUFFIX = re.compile(r"_(nt|ut|pt|gamma|gammas|tesla|gauss|m|metres|meters|ft|km|deg|rad|s|sec|ms|hours)$", re.IGNORECASE)  # fmt: skip  # noqa: E501
+_SUFFIX = re.compile(r"_(nt|ut|pt|gamma|gammas|tesla|gauss|m|metres|meters|ft|km|deg|rad|s|sec|ms|hours)$", re.IGNORECASE)  # fmt: skip
 
 
 def find_unit(text: str | None) -> Unit | None:
