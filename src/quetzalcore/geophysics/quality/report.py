@@ -28,6 +28,7 @@ from quetzalcore.geophysics.survey import Bools, Floats, Survey
 __all__ = ["QualityReport", "assess"]
 
 _KM = 1e-3
+_REACH = 4  # rows on either side that the fourth difference of one wrong reading touches
 _NOISY_NT = 1.0  # fourth-difference noise above this is poor for an airborne survey
 _UNEVEN_HEIGHT = 0.3  # of the median clearance
 
@@ -112,6 +113,7 @@ def assess(survey: Survey, lines: tuple[LineSummary, ...] | None = None) -> Qual
     traverses = _of_kind(runs, lines, LineKind.TRAVERSE)
     difference = fourth_difference_nt(survey.tmi_nt, pieces_of(survey, runs))
     noise = run_noise_nt(difference, runs)
+    spikes = spike_rows(difference, runs)
     spacing = line_spacing_m(survey, traverses)
     step = _station_spacing_m(survey, runs)
     cell = spacing if np.isfinite(spacing) else 10.0 * step
@@ -126,17 +128,25 @@ def assess(survey: Survey, lines: tuple[LineSummary, ...] | None = None) -> Qual
         station_spacing_m=step,
         blocks=block_spacings(survey, traverses),
         duplicates=duplicate_rows(survey),
-        spikes=spike_rows(difference, runs),
+        spikes=spikes,
         gaps=find_gaps(survey, runs),
         noise_nt=float(np.median(noise[~np.isnan(noise)])) if (~np.isnan(noise)).any() else np.nan,
         height_m=_spread(survey.height_m),
         height_role=survey.height_role.value if survey.height_role else "",
         speed_m_s=_spread(_speed_m_s(survey, runs)),
         coverage=coverage_grid(survey, cell_m=cell / 2.0),
-        culture=flag_culture(survey, difference, runs, line_spacing_m=spacing),
+        culture=flag_culture(survey, _without(difference, spikes), runs, line_spacing_m=spacing),
         warnings=(),
     )
     return _warned(found)
+
+
+def _without(difference_nt: Floats, spikes: NDArray[np.intp]) -> Floats:
+    """Take spikes out of fourth differences: one wrong reading is no culture."""
+    rest = difference_nt.copy()
+    around = spikes[:, None] + np.arange(-_REACH, _REACH + 1)
+    rest[np.clip(around, 0, len(rest) - 1)] = np.nan
+    return rest
 
 
 def _of_kind(runs: Runs, lines: tuple[LineSummary, ...], kind: LineKind) -> Bools:

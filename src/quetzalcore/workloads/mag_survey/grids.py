@@ -90,6 +90,7 @@ def lines_to_grid(
             **details,
         },
     )
+    grid.attrs["long_name"] = "total magnetic intensity anomaly"
     return grid, record
 
 
