@@ -101,3 +101,14 @@ def test_every_transform_is_made_by_name_and_keeps_axes_and_holes(dipole_field: 
         np.testing.assert_array_equal(product["easting"], grid["easting"])
         if name != "hd_tdr":  # central differences reach into a hole
             np.testing.assert_array_equal(np.isnan(product), np.isnan(grid), err_msg=name)
+
+
+def test_a_transform_asked_for_alone_is_the_same(dipole_field: GridOf) -> None:
+    prepared = spectral.prepare(dipole_field(field_deg=(-53.0, 6.0), shape=(16, 16)))
+    field = spectral.FieldDirection(inclination_deg=-53.0, declination_deg=6.0)
+    together = spectral.transform(prepared, list(spectral.Transform), field=field, height_m=100.0)
+    for name in spectral.Transform:
+        alone = spectral.transform(prepared, [name], field=field, height_m=100.0)
+        assert list(alone) == [name]
+        np.testing.assert_array_equal(alone[name], together[name])
+    assert spectral.transform(prepared, []) == {}

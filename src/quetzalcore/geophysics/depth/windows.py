@@ -342,7 +342,8 @@ def _steadiest(
     """Choose the index whose depths scatter least, relative to their mean, over 5 x 5 windows."""
     for row in range(start, stop):
         for column in range(best.shape[1]):
-            if chosen.size > 0 and not chosen[row, column]:
+            skipped = chosen.size > 0 and not chosen[row, column]
+            if skipped or math.isnan(lines[0, row, column]):
                 continue
             count, a, b, aa, ab, bb = _depths_around(lines, row, column, stride)
             least = np.inf

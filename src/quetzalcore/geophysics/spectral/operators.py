@@ -46,7 +46,10 @@ def write_radial(
     power: int = 0,
     height_m: float = 0.0,
 ) -> None:
-    """Write ``scale |k|^power exp(-|k| height)``; at ``k = 0`` it is 0 unless ``power`` is 0."""
+    """Write ``scale |k|^power exp(-|k| height)`` for a power of -1, 0 or 1.
+
+    At ``k = 0`` it is 0 unless ``power`` is 0.
+    """
     k = prepared.wavenumbers
     for_slices(
         prepared.spectrum.shape[0],
@@ -179,8 +182,6 @@ def _radial(
             gain = scale
             if power == 1:
                 gain = scale * k
-            elif power == 2:  # noqa: PLR2004
-                gain = scale * squared
             elif power == -1:
                 gain = scale / k if k > 0.0 else 0.0
             if height_m != 0.0:
