@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import numpy as np
@@ -10,11 +11,29 @@ from numpy.typing import NDArray
 
 from quetzalcore.reporting.house import FONT, INK, MUTED, label
 
-__all__ = ["draw_coordinates", "draw_graticule", "round_length", "round_ticks"]
+__all__ = ["crs_name", "draw_coordinates", "draw_graticule", "round_length", "round_ticks"]
 
 _KILOMETRES_FROM_M = 8000.0
 _HALF_CHARACTER_IN = 0.031  # a northing nearer to the corner would run into the eastings
+_CODE = re.compile(r"\w+:\d+")
 _MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+def crs_name(crs: str) -> str:
+    """Return a coordinate system's own name, with its code where it was given by one.
+
+    What pyproj does not know, or knows no name for, is given back as it is.
+    """
+    from pyproj import CRS  # noqa: PLC0415 -- only maps with a CRS need it
+    from pyproj.exceptions import CRSError  # noqa: PLC0415 -- as above
+
+    try:
+        name = CRS.from_user_input(crs).name
+    except CRSError:
+        return crs
+    if name == "unknown":
+        return crs
+    return f"{name} ({crs})" if _CODE.fullmatch(crs) else name
 
 
 def round_length(at_most: float) -> float:

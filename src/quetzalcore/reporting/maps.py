@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.grid import spacing_m
-from quetzalcore.reporting.coordinates import draw_coordinates, draw_graticule
+from quetzalcore.reporting.coordinates import crs_name, draw_coordinates, draw_graticule
 from quetzalcore.reporting.furniture import Panel, least_height_in
 from quetzalcore.reporting.house import (
     DPI,
@@ -27,7 +27,7 @@ from quetzalcore.reporting.house import (
     picture_of,
 )
 from quetzalcore.reporting.overlays import MapOverlay
-from quetzalcore.reporting.palette import MapStyle, style_for
+from quetzalcore.reporting.palette import MapStyle, Scaling, style_for
 from quetzalcore.reporting.shading import Sun, raster
 from quetzalcore.reporting.stretch import Stretch
 from quetzalcore.reporting.symbols import draw_overlay
@@ -38,6 +38,11 @@ _AREA_IN2 = 38.0  # of the frame: as much as an A4 page holds beside the panel
 _ASPECT = (0.66, 1.45)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.62, 0.25, 0.82, 0.72
 _GAP, _PANEL = 0.35, 2.05
+_SCALING_WORDS = {
+    Scaling.EQUALISED: "colours histogram-equalised",
+    Scaling.SYMMETRIC: "colours symmetric about zero, half equalised",
+    Scaling.FIXED: "colours linear over a fixed range",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,11 +63,12 @@ class MapSpec:
     sun : Sun
         Light of the shaded relief.
     caption : str
-        How the map was made, in a sentence or two, for the panel.
+        How the map was made, in a sentence or two, for the panel, which adds cell size, scaling of
+        the colours and sun by itself.
     footer : str
         Version and provenance, one line.
     crs_text : str, optional
-        Name of the coordinate system; by default ``grid.attrs["crs"]``.
+        Name of the coordinate system; by default that of ``grid.attrs["crs"]``.
     convergence_deg : float
         Grid north's bearing from true north, clockwise positive (pyproj's meridian convergence):
         the arrow shows true north.
@@ -92,9 +98,23 @@ class MapSpec:
 
     @property
     def notes(self) -> str:
-        """What the panel says at its foot: the coordinate system, then the caption."""
-        crs = self.crs_text if self.crs_text is not None else str(self.grid.attrs.get("crs", ""))
-        return "\n".join(part for part in (crs, self.caption) if part)
+        """What the panel says at its foot: coordinate system, caption, and how it was drawn."""
+        crs = str(self.grid.attrs.get("crs", ""))
+        place = self.crs_text if self.crs_text is not None else crs and crs_name(crs)
+        north, east = spacing_m(self.grid)
+        cell = f"{east:g}" if np.isclose(north, east, rtol=1e-3) else f"{east:g} x {north:g}"
+        drawn = (
+            f"Cell {cell} m; {_SCALING_WORDS[self.colours.scaling]}; "
+            f"sun from {self.sun.azimuth_deg:g}° at {self.sun.inclination_deg:g}°."
+        )
+        return "\n".join(part for part in (place, self.caption, drawn) if part)
+
+    @property
+    def colour_bar_title(self) -> str:
+        """The grid's long name, or the map's title where the grid has only a short one."""
+        name = str(self.grid.attrs.get("long_name", ""))
+        name = self.title if name in {"", self.grid.name} else name
+        return name[:1].upper() + name[1:]
 
     @property
     def colours(self) -> MapStyle:
@@ -253,5 +273,6 @@ def _draw_panel(figure: Figure, spec: MapSpec, frame: _Frame, stretch: Stretch) 
     panel.draw_scale_bar(metres_per_inch=(frame.east_m - frame.west_m) / frame.width_in)
     panel.draw_north_arrow(convergence_deg=spec.convergence_deg)
     panel.draw_legends(spec.overlays)
-    title = str(spec.grid.attrs.get("long_name", spec.name))
-    panel.draw_colour_bar(stretch, spec.colours.palette, title=title, unit=spec.unit)
+    panel.draw_colour_bar(
+        stretch, spec.colours.palette, title=spec.colour_bar_title, unit=spec.unit
+    )

@@ -13,7 +13,7 @@ from quetzalcore.errors import BadParameter
 __all__ = ["Stretch", "Tick"]
 
 _KNOTS = 257
-_DECIMALS = 4
+_DECIMALS = 5
 _TINY = 1e-300
 _SAMPLE = 250_000  # values are thinned to about this many before the quantiles are taken
 StretchT = TypeVar("StretchT", bound="Stretch")

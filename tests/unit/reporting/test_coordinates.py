@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
+from pyproj import CRS
 
-from quetzalcore.reporting.coordinates import draw_coordinates, draw_graticule, round_ticks
+from quetzalcore.reporting.coordinates import (
+    crs_name,
+    draw_coordinates,
+    draw_graticule,
+    round_ticks,
+)
 from quetzalcore.reporting.house import new_figure
 
 
@@ -60,6 +66,19 @@ def test_a_projection_that_does_not_reach_here_gets_no_graticule() -> None:
     axes = frame(1e9, 1.1e9, 1e9, 1.1e9)
     draw_graticule(axes, "EPSG:32723")
     assert not axes.texts
+
+
+@pytest.mark.parametrize(
+    ("crs", "name"),
+    [
+        ("EPSG:32754", "WGS 84 / UTM zone 54S (EPSG:32754)"),
+        ("+proj=utm +zone=54 +south +datum=WGS84", "+proj=utm +zone=54 +south +datum=WGS84"),
+        (CRS.from_epsg(32754).to_wkt(), "WGS 84 / UTM zone 54S"),
+        ("the mine's own grid", "the mine's own grid"),
+    ],
+)
+def test_a_coordinate_system_goes_by_its_name(crs: str, name: str) -> None:
+    assert crs_name(crs) == name
 
 
 def test_labels_have_the_decimals_they_need() -> None:

@@ -77,6 +77,26 @@ def test_a_map_has_the_promised_size_and_is_not_blank(grid: xr.DataArray, tmp_pa
     assert len(np.unique(window.reshape(-1, 3), axis=0)) > 1000
 
 
+def test_the_panel_says_how_the_map_was_drawn(grid: xr.DataArray) -> None:
+    notes = spec(grid, caption="By hand.").notes
+    assert notes.splitlines() == [
+        "WGS 84 / UTM zone 23S (EPSG:32723)",
+        "By hand.",
+        "Cell 25 m; colours histogram-equalised; sun from 315° at 45°.",
+    ]
+    long = spec(grid.isel(easting=slice(None, None, 2)), crs_text="", name="tilt").notes
+    assert long.startswith("Cell 50 x 25 m; colours linear over a fixed range")
+
+
+@pytest.mark.parametrize(
+    ("long_name", "title"),
+    [("reduced to the pole", "Reduced to the pole"), ("tmi", "Total field"), ("", "Total field")],
+)
+def test_the_colour_bar_is_named_in_words(grid: xr.DataArray, long_name: str, title: str) -> None:
+    grid.attrs["long_name"] = long_name
+    assert spec(grid).colour_bar_title == title
+
+
 def test_the_same_map_twice_is_the_same_file(grid: xr.DataArray, tmp_path: Path) -> None:
     one, two = (draw_map(spec(grid), tmp_path / name) for name in ("a.png", "b.png"))
     assert one.read_bytes() == two.read_bytes()
