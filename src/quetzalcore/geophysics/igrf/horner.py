@@ -18,7 +18,9 @@ _L = 256
 _T, _H, _U, _V = 0 * _L, 1 * _L, 2 * _L, 3 * _L
 _ROW, _SUM_U, _SUM_H, _SUM_T, _REACH = 4 * _L, 5 * _L, 6 * _L, 7 * _L, 8 * _L
 _ROWS = 9
-_MIN_SLICE = 64 * _L
+_MIN_WORK = (
+    20_000_000  # terms times points: about 2 ms, below which a thread costs more than it gives
+)
 
 
 def evaluate(
@@ -62,7 +64,8 @@ def evaluate(
                 _points(year, height, longitude, latitude, scales, powers, chunks, values, root)
             )
 
-    for_slices(count, work, min_slice=_MIN_SLICE)
+    terms = sum(polynomial.terms for polynomial in polynomials)
+    for_slices(count, work, min_slice=_MIN_WORK // max(1, terms))
     return outputs, max(reaches, default=0.0)
 
 
