@@ -138,11 +138,7 @@ def _grow(
         if _width(mask) <= _WIDEST_SIGMAS * max(sigma_cells, 1.0):
             break
         mask = _above(smooth, i, j, level)
-    rim = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).any()
-    shape = values.shape
-    at_edge = row0 == 0 or column0 == 0 or row0 + len(mask) == shape[0]
-    at_edge = at_edge or column0 + mask.shape[1] == shape[1]
-    truncated = "" if not rim else ("grid's edge" if at_edge else "window")
+    truncated = _truncated(mask, row0, column0, (values.shape[0], values.shape[1]))
     return _described(mask, row0, column0, truncated)
 
 
@@ -151,6 +147,19 @@ def _above(smooth: Floats, i: int, j: int, level: float) -> Bools:
     floor = float(np.nanpercentile(smooth, _BACKGROUND_PERCENTILE))
     labels, _ = ndimage.label(smooth >= floor + level * (smooth[i, j] - floor))
     return np.asarray(labels == labels[i, j])
+
+
+def _truncated(mask: Bools, row0: int, column0: int, shape: tuple[int, int]) -> str:
+    """Say what cuts the region off: the window (it may grow), the grid's edge, or nothing."""
+    sides = (
+        (mask[0].any(), row0 == 0),
+        (mask[-1].any(), row0 + mask.shape[0] == shape[0]),
+        (mask[:, 0].any(), column0 == 0),
+        (mask[:, -1].any(), column0 + mask.shape[1] == shape[1]),
+    )
+    if any(touched and not at_edge for touched, at_edge in sides):
+        return "window"
+    return "grid's edge" if any(touched for touched, _ in sides) else ""
 
 
 def _width(mask: Bools) -> float:

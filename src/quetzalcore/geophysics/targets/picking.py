@@ -21,7 +21,7 @@ __all__ = ["CultureMask", "pick_anomalies"]
 Floats = NDArray[np.float64]
 CultureMask = Callable[[Floats, Floats], NDArray[np.bool_]]
 _NOISE_TIMES = 5.0
-_CANDIDATES = 4  # times the number asked for that are outlined: many share a region
+_CANDIDATES = 3  # times the number asked for that are outlined: not all are above the least
 _SIGMA_TO_WIDTH = 2.4  # of a Gaussian at half its peak
 _FEWEST_CELLS = 3
 
