@@ -7,6 +7,7 @@ from itertools import chain
 
 from quetzalcore.formats.blocks import Block, text_blocks
 from quetzalcore.formats.cells import mostly_numbers
+from quetzalcore.formats.crs import crs_from_words
 from quetzalcore.formats.heads import read_head
 from quetzalcore.formats.options import ReadOptions
 from quetzalcore.formats.rejects import Rejects
@@ -98,5 +99,6 @@ def _layout(source: Source, dialect: Dialect, encoding: str) -> Layout:
         delimiter=dialect.delimiter,
         encoding=encoding,
         header_row=dialect.header_row,
+        crs=crs_from_words(dialect.comments),
         notes=tuple(notes),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from quetzalcore.errors import BadSurvey, BadTable, Where
 from quetzalcore.formats.dummies import drop_dummies
 from quetzalcore.formats.field import check_field_unit, field_unit, looks_like
-from quetzalcore.formats.gathering import Labels, Part
+from quetzalcore.formats.gathering import Labels, Part, count_duplicates
 from quetzalcore.formats.options import ReadOptions, Role
 from quetzalcore.formats.positions import (
     Positions,
@@ -134,6 +134,7 @@ class Desk:
         for text in self._stamps.notes:
             self.note(text)
         self._note_dummies()
+        self._note_duplicates(part)
         return self._sorted(self._built(part, places, seconds))
 
     def _date_of(self, seconds: Floats | None, date: Ints | None) -> dt.date | None:
@@ -207,6 +208,14 @@ class Desk:
         for name, counted in self._dummies.items():
             for dummy, times in counted.items():
                 self.note(f"column {name}: {times:,} values of {dummy:.10g} were taken as missing")
+
+    def _note_duplicates(self, part: Part) -> None:
+        columns = [part.numbers[name] for name in (_X, _Y, _TMI, _TIME) if name in part.numbers]
+        times = count_duplicates(columns, part.line)
+        if times:
+            self.note(
+                f"{times:,} rows repeat another row's line, position, reading and time: they are kept"
+            )
 
     def _magnetic_column(self) -> Column:
         guess = self.roles.get(Role.TMI)

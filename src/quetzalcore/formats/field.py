@@ -68,7 +68,7 @@ def check_field_unit(values: Floats, unit: FieldUnit, column: str, where: Where)
         if low >= least and high <= most and high - low < _NARROW * middle:
             raise BadTable(
                 f"the readings (median {middle:.6g}) have no unit and look like {symbol}, not nT",
-                hint=f"write the unit into the column's name, for example '{column} ({symbol})'",
+                hint=f"say so with --unit tmi={symbol}, or in the column's name: '{column} ({symbol})'",
                 where=Where(file=where.file, column=column),
             )
 

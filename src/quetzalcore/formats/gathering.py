@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from quetzalcore.geophysics.survey import Floats, Ints
 
-__all__ = ["Gatherer", "Labels", "Part", "thin"]
+__all__ = ["Gatherer", "Labels", "Part", "count_duplicates", "thin"]
 
 
 class Labels:
@@ -68,6 +68,16 @@ def _means(values: Floats, first: Any) -> Floats:  # noqa: ANN401 -- any integer
     count = np.add.reduceat(finite.astype(np.int32), first)
     result: Floats = np.divide(total, count, out=np.full(len(first), np.nan), where=count > 0)
     return result
+
+
+def count_duplicates(columns: list[Floats], line: Ints) -> int:
+    """Count the rows that repeat an earlier row exactly; NaN equals NaN."""
+    mixed = line.astype(np.uint64)
+    for values in columns:
+        bits = (values + 0.0).view(np.uint64)  # adding zero makes -0.0 and 0.0 one
+        mixed = (mixed ^ (bits >> np.uint64(29)) ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(32)
+    return len(mixed) - len(np.unique(mixed))
 
 
 @dataclass(slots=True)

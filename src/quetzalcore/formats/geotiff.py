@@ -10,7 +10,7 @@ import xarray as xr
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as rasterio_copy
-from rasterio.transform import from_origin
+from rasterio import Affine
 
 from quetzalcore.errors import UnreadableInput, Where
 from quetzalcore.formats.atomic import whole_file
@@ -49,7 +49,7 @@ def write_geotiff(grid: xr.DataArray, path: str | Path) -> None:
         "dtype": "float32",
         "nodata": np.nan,
         "crs": None if crs is None else CRS.from_user_input(crs),
-        "transform": from_origin(west, north, east_step, north_step),
+        "transform": Affine(east_step, 0.0, west, 0.0, -north_step, north),
     }
     with whole_file(path) as draft, MemoryFile() as memory:
         with memory.open(**profile) as plain:

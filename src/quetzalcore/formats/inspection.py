@@ -77,6 +77,7 @@ class Inspection:
     crs: str | None
     preview: tuple[tuple[str, ...], ...]
     assumed: tuple[str, ...]
+    warnings: tuple[str, ...]
     problem: str | None
     hint: str | None
 
@@ -92,6 +93,7 @@ class Inspection:
             **plain,
             "preview": [list(row) for row in self.preview],
             "assumed": list(self.assumed),
+            "warnings": list(self.warnings),
             "roles": dict(self.roles),
             "columns": [asdict(column) for column in self.columns],
             "magnetic_channels": [asdict(channel) for channel in self.magnetic_channels],
@@ -144,6 +146,7 @@ def inspect(path: str | Path, *, options: ReadOptions | None = None) -> Inspecti
         crs=trial.crs,
         preview=preview,
         assumed=trial.assumed,
+        warnings=_warnings(tallies, rejects.freeze(), rows),
         problem=trial.problem,
         hint=trial.hint,
     )
@@ -204,7 +207,7 @@ class _Tally:
         self.column = column
         self.distinct: set[object] = set()
         self.values: list[Floats] = []
-        self._missing = 0
+        self.missing = 0
         self._low, self._high = np.inf, -np.inf
         self._whole = True
 
@@ -212,13 +215,13 @@ class _Tally:
         """Take a batch in."""
         if not self.column.numeric:
             texts = batch.texts[self.column.name]
-            self._missing += texts.null_count
+            self.missing += texts.null_count
             self._remember(texts.unique().to_pylist())
             return
         declared = (*self.column.missing, *missing)
         values = drop_dummies(batch.numbers[self.column.name], declared, Counter())
         finite = values[np.isfinite(values)]
-        self._missing += len(values) - len(finite)
+        self.missing += len(values) - len(finite)
         if len(finite):
             self._low = min(self._low, float(finite.min()))
             self._high = max(self._high, float(finite.max()))
@@ -255,7 +258,7 @@ class _Tally:
             minimum=self._low if there else None,
             median=self.median if there else None,
             maximum=self._high if there else None,
-            missing=self._missing,
+            missing=self.missing,
         )
 
 
@@ -274,6 +277,18 @@ def _magnetic(tallies: Mapping[str, _Tally], trial: _Trial) -> tuple[MagneticCha
         )
         for name in names
     )
+
+
+def _warnings(
+    tallies: Mapping[str, _Tally], rejected: RejectedRows, rows: int
+) -> tuple[str, ...]:
+    found = [f"{times:,} rows were left out: {kind}" for kind, times in rejected.reasons.items()]
+    found += [
+        f"column {name}: {tally.missing:,} of {rows:,} values are missing"
+        for name, tally in tallies.items()
+        if 2 * tally.missing > rows
+    ]
+    return tuple(found)
 
 
 def _in_words(tally: _Tally) -> str:

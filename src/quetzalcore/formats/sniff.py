@@ -72,6 +72,7 @@ class Dialect:
     header_row: int | None
     data_row: int
     sample: tuple[tuple[str, ...], ...]
+    comments: str
 
 
 def decode_head(head: bytes, where: Where) -> tuple[str, str]:
@@ -144,6 +145,7 @@ def guess_dialect(text: str, *, delimiter: str | None, where: Where) -> Dialect:
         header_row=header_row,
         data_row=data[0][0],
         sample=tuple(tuple(row) for _, row in data if len(row) == width),
+        comments="\n".join(row for _, row in numbered if row.lstrip().startswith(COMMENT_MARKS)),
     )
 
 

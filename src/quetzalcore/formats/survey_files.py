@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quetzalcore.formats.crs import to_lonlat
 from quetzalcore.formats.points import write_points_csv, write_points_parquet
 from quetzalcore.geophysics.survey import HeightRole, Survey
 
@@ -24,13 +25,16 @@ _HEIGHT_NAMES = {
 def survey_table(survey: Survey) -> dict[str, NDArray[Any]]:
     """Return a survey's columns under names that the readers understand without options.
 
-    Easting and northing come with longitude and latitude where these are known; the height's name
+    Easting and northing come with longitude and latitude where the reference system is known; the height's name
     says what it is measured from; ``time_s`` is Unix time.
     """
     names = np.asarray(survey.line_names, dtype=object)
+    longitude, latitude = survey.longitude_deg, survey.latitude_deg
+    if longitude is None and survey.crs is not None:
+        longitude, latitude = to_lonlat(survey.easting_m, survey.northing_m, survey.crs)
     optional: dict[str, NDArray[Any] | None] = {
-        "longitude": survey.longitude_deg,
-        "latitude": survey.latitude_deg,
+        "longitude": longitude,
+        "latitude": latitude,
         _HEIGHT_NAMES[survey.height_role]: survey.height_m,
         "time_utc_s": survey.time_s,
     }
