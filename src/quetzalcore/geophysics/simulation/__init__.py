@@ -14,7 +14,8 @@ from quetzalcore.geophysics.simulation.plan import (
     SimulationPlan,
     default_plan,
 )
-from quetzalcore.geophysics.simulation.survey import SimulatedSurvey, TrueBody, simulate
+from quetzalcore.geophysics.simulation.survey import SimulatedSurvey, simulate
+from quetzalcore.geophysics.simulation.truth import TrueBody
 
 __all__ = [
     "AcquisitionErrors",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quetzalcore.geophysics.forward import dipole_field, direction, prism_field
 
-__all__ = ["Body", "MagneticField", "body_field", "box", "magnetization_am", "pipe", "sheet"]
+__all__ = [
+    "Body",
+    "MagneticField",
+    "body_field",
+    "box",
+    "magnetization_am",
+    "pipe",
+    "sheet",
+    "turn",
+    "turned_field",
+]
 
 Array = NDArray[np.float64]
 
@@ -147,7 +159,7 @@ def pipe(
     half = np.diff(area) / np.diff(edges)
     levels = np.linspace(0.0, height_m, steps + 1)
     rows = []
-    for upper, lower in zip(levels[:-1], levels[1:], strict=True):
+    for upper, lower in pairwise(levels):
         radius = radius_m * (1 - taper * (upper + lower) / 2 / height_m)
         depths = np.tile([-top_m - lower, -top_m - upper], (strips, 1))
         plan = radius * np.column_stack([edges[:-1], edges[1:], -half, half])
@@ -172,18 +184,40 @@ def body_field(
     easting_m: Array,
     northing_m: Array,
     upward_m: Array,
-) -> tuple[Array, Array, Array]:
-    """Compute a body's field, easting, northing and upward nT, at (n,) points on the survey's axes.
+) -> Array:
+    """Compute a body's field, (3, n) nT: easting, northing and upward, on the survey's axes.
 
     ``ground_m`` is the elevation of the ground over the body, on the datum of ``upward_m``.
     """
     m = magnetization_am(body, earth)
-    e, n, u = easting_m - body.easting_m, northing_m - body.northing_m, upward_m - ground_m
+    relative = np.array(
+        [easting_m - body.easting_m, northing_m - body.northing_m, upward_m - ground_m]
+    )
     if body.radius_m:
         moment = 4 / 3 * np.pi * body.radius_m**3 * m
-        return dipole_field(e, n, u, [[0.0, 0.0, -body.depth_to_centre_m]], [moment])
-    strike = np.radians(body.strike_deg)
+        centre = [[0.0, 0.0, -body.depth_to_centre_m]]
+        return np.array(dipole_field(relative[0], relative[1], relative[2], centre, [moment]))
+    turned = turn(m, body.strike_deg)
+
+    def field(e: Array, n: Array, u: Array) -> tuple[Array, Array, Array]:
+        return prism_field(e, n, u, body.parts_m, [turned])
+
+    return turned_field(field, relative, strike_deg=body.strike_deg)
+
+
+def turn(vector: Array, strike_deg: float) -> Array:
+    """Return (3, ...) components on axes whose northing points along ``strike_deg``."""
+    strike = np.radians(strike_deg)
     c, s = np.cos(strike), np.sin(strike)
-    turned = [c * m[0] - s * m[1], s * m[0] + c * m[1], m[2]]
-    be, bn, bu = prism_field(c * e - s * n, s * e + c * n, u, body.parts_m, [turned])
-    return c * be + s * bn, c * bn - s * be, bu
+    return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1], vector[2]])
+
+
+def turned_field(
+    field: Callable[[Array, Array, Array], tuple[Array, Array, Array]],
+    relative_m: Array,
+    *,
+    strike_deg: float,
+) -> Array:
+    """Compute a field on axes along ``strike_deg``, and return it on the survey's, (3, n) nT."""
+    east, north, up = turn(relative_m, strike_deg)
+    return turn(np.array(field(east, north, up)), -strike_deg)

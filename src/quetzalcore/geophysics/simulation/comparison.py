@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quetzalcore.geophysics.simulation.survey import TrueBody
+from quetzalcore.geophysics.simulation.truth import TrueBody
 
 __all__ = ["BodyRow", "Comparison", "FoundTargets", "compare"]
 
@@ -103,7 +103,7 @@ def _distance(body: TrueBody, east: Array, north: Array) -> Array:
     along = de * np.sin(strike) + dn * np.cos(strike)
     beyond = along - np.clip(along, -body.length_m / 2, body.length_m / 2)
     across = de * np.cos(strike) - dn * np.sin(strike)
-    return np.hypot(across, beyond)
+    return np.asarray(np.hypot(across, beyond))
 
 
 def _row(body: TrueBody, distance_m: Array, found: FoundTargets, reach_m: float) -> BodyRow:

@@ -103,7 +103,9 @@ class SimulationPlan:
         Between readings of the base station.
     errors : AcquisitionErrors
     geology_nt : float
-        Standard deviation of the field of unresolved weak geology.
+        Standard deviation of the field of weak lenses in the cover, at the mean clearance.
+    regional_nt : float
+        The same of the basement.
     culture : int
         Number of cultural features: a pipeline, then clusters of buildings.
     main_field : callable
@@ -128,7 +130,8 @@ class SimulationPlan:
     year: float = 2024.364
     base_interval_s: float = 1.0
     errors: AcquisitionErrors = field(default_factory=AcquisitionErrors)
-    geology_nt: float = 3.0
+    geology_nt: float = 2.5
+    regional_nt: float = 12.0
     culture: int = 2
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quetzalcore.geophysics.simulation.bodies import Body, box
+from quetzalcore.geophysics.forward import dipole_field, direction, prism_field
+from quetzalcore.geophysics.simulation.bodies import MagneticField, turned_field
 from quetzalcore.geophysics.simulation.plan import SimulationPlan
 from quetzalcore.geophysics.simulation.terrain import Terrain
 
@@ -15,113 +16,131 @@ __all__ = ["Surroundings", "random_surroundings"]
 
 Array = NDArray[np.float64]
 
-_NOTHING = np.zeros((0, 6))
+_GRAIN_DEG = 340.0  # the strike of the country's lenses
+_LENSES = 220
+_BLOCKS = 8  # of the basement
+_JOINT_M = 40.0  # between a pipeline's dipoles
+_PIPE_AM2 = 6e3
+_HOUSES = 6  # in a cluster
+_HOUSE_AM2 = 3e4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Surroundings:
-    """Bodies that are no targets."""
+    """Sources that are no targets.
 
-    geology: tuple[Body, ...]
-    culture: tuple[Body, ...]
+    Parameters
+    ----------
+    origin_m : (3,) float64
+        Easting, northing and upward that prisms are relative to.
+    prisms_m : (k, 6) float64
+    magnetization_am : (k, 3) float64
+        Both on axes that are turned to the grain of the country.
+    iron_m : (q, 3) float64
+        Where dipoles of iron are.
+    iron_am2 : (q, 3) float64
+        Their moments.
+    """
+
+    origin_m: Array
+    prisms_m: Array
+    magnetization_am: Array
+    iron_m: Array
+    iron_am2: Array
+
+    def geology_field(self, easting_m: Array, northing_m: Array, upward_m: Array) -> Array:
+        """Return the field of lenses and basement, (3, n) nT."""
+        relative = np.array([easting_m, northing_m, upward_m]) - self.origin_m[:, None]
+
+        def field(e: Array, n: Array, u: Array) -> tuple[Array, Array, Array]:
+            return prism_field(e, n, u, self.prisms_m, self.magnetization_am)
+
+        return turned_field(field, relative, strike_deg=_GRAIN_DEG)
+
+    def culture_field(self, easting_m: Array, northing_m: Array, upward_m: Array) -> Array:
+        """Return the field of what people built, (3, n) nT."""
+        return np.array(dipole_field(easting_m, northing_m, upward_m, self.iron_m, self.iron_am2))
 
 
 def random_surroundings(
-    plan: SimulationPlan, terrain: Terrain, rng: np.random.Generator
+    plan: SimulationPlan, earth: MagneticField, terrain: Terrain, rng: np.random.Generator
 ) -> Surroundings:
     """Draw a magnetic basement, weak lenses in the cover, a pipeline and clusters of buildings."""
-    return Surroundings(geology=_geology(plan, rng), culture=_culture(plan, rng))
+    lenses = _prisms(rng, _LENSES, width=(40, 160), length=(200, 1500), top=(30, 180), depth=200)
+    blocks = _prisms(
+        rng, _BLOCKS, width=(0, 2500), length=(3000, 6000), top=(900, 1800), depth=4000
+    )
+    spread = rng.uniform(-0.7, 0.7, (_LENSES + _BLOCKS, 2)) * plan.extent_m
+    prisms = np.vstack([lenses, blocks]) + np.repeat(np.pad(spread, ((0, 0), (0, 1))), 2, axis=1)
+    along = direction(earth.inclination_deg, earth.declination_deg - _GRAIN_DEG)
+    weight = rng.normal(size=_LENSES + _BLOCKS)
+    iron = _iron(plan, terrain, rng)
+    raw = Surroundings(
+        origin_m=np.array([plan.centre_easting_m, plan.centre_northing_m, plan.ground_m]),
+        prisms_m=prisms,
+        magnetization_am=weight[:, None] * along,
+        iron_m=iron,
+        iron_am2=_moments(earth, iron, plan, rng),
+    )
+    return _scaled(raw, plan, earth)
 
 
-def _geology(plan: SimulationPlan, rng: np.random.Generator) -> tuple[Body, ...]:
-    """Weak lenses whose field has a standard deviation of about ``geology_nt``, over basement blocks."""
-    if plan.geology_nt == 0:
-        return ()
-    lenses = [
-        _block(
-            plan,
-            rng,
-            size=rng.uniform(80, 350, 2),
-            top=rng.uniform(40, 200),
-            height=150,
-            susceptibility=2e-4 * plan.geology_nt * rng.normal(),
-        )
-        for _ in range(60)
-    ]
-    basement = [
-        _block(
-            plan,
-            rng,
-            size=rng.uniform(2000, 5000, 2),
-            top=rng.uniform(1200, 2500),
-            height=4000,
-            susceptibility=3e-3 * plan.geology_nt * rng.normal(),
-        )
-        for _ in range(6)
-    ]
-    return (*lenses, *basement)
-
-
-def _block(
-    plan: SimulationPlan,
+def _prisms(
     rng: np.random.Generator,
+    count: int,
     *,
-    size: Array,
-    top: float,
-    height: float,
-    susceptibility: float,
-) -> Body:
-    east, north = rng.uniform(-0.65, 0.65, 2) * plan.extent_m
-    return Body(
-        name="geology",
-        kind="prism",
-        easting_m=plan.centre_easting_m + east,
-        northing_m=plan.centre_northing_m + north,
-        depth_to_top_m=top,
-        depth_to_centre_m=top + height / 2,
-        susceptibility_si=susceptibility,
-        source_class="unknown",
-        parts_m=box(float(size[0]), float(size[1]), top_m=top, height_m=height),
-        strike_deg=float(rng.uniform(0, 180)),
+    width: tuple[float, float],
+    length: tuple[float, float],
+    top: tuple[float, float],
+    depth: float,
+) -> Array:
+    half_width = rng.uniform(*width, count) / 2 + 10
+    half_length = rng.uniform(*length, count) / 2
+    upper = -rng.uniform(*top, count)
+    return np.column_stack(
+        [-half_width, half_width, -half_length, half_length, upper - depth, upper]
     )
 
 
-def _culture(plan: SimulationPlan, rng: np.random.Generator) -> tuple[Body, ...]:
-    """A pipeline across the area and clusters of steel buildings, as spheres of iron on the ground."""
+def _scaled(raw: Surroundings, plan: SimulationPlan, earth: MagneticField) -> Surroundings:
+    """Give lenses and basement the standard deviations over the area that the plan asks for."""
+    axis = np.linspace(-plan.extent_m / 2, plan.extent_m / 2, 40)
+    easting, northing = (a.ravel() for a in np.meshgrid(axis, axis))
+    easting, northing = easting + plan.centre_easting_m, northing + plan.centre_northing_m
+    upward = np.full(len(easting), plan.ground_m + plan.clearance_m)
+    scaled = raw.magnetization_am.copy()
+    along = direction(earth.inclination_deg, earth.declination_deg)
+    parts = ((slice(0, _LENSES), plan.geology_nt), (slice(_LENSES, None), plan.regional_nt))
+    for rows, wanted_nt in parts:
+        only = replace(
+            raw, prisms_m=raw.prisms_m[rows], magnetization_am=raw.magnetization_am[rows]
+        )
+        spread = (along @ only.geology_field(easting, northing, upward)).std()
+        scaled[rows] *= wanted_nt / spread
+    return replace(raw, magnetization_am=scaled)
+
+
+def _iron(plan: SimulationPlan, terrain: Terrain, rng: np.random.Generator) -> Array:
+    """Place a pipeline across the area, then clusters of buildings, on the ground."""
     if plan.culture == 0:
-        return ()
+        return np.zeros((0, 3))
     half = plan.extent_m / 2
-    along = np.arange(-half, half, 40.0)
-    east = plan.centre_easting_m + 0.45 * half + 0.12 * along
-    north = plan.centre_northing_m + along
-    iron = [
-        _iron(e, n, radius=0.55 * rng.lognormal(0.0, 0.35))
-        for e, n in zip(east, north, strict=True)
+    along = np.arange(-half, half, _JOINT_M)
+    places = [np.column_stack([0.42 * half + 0.12 * along, along])]
+    places += [
+        rng.uniform(-0.45, 0.45, 2) * plan.extent_m + rng.normal(0.0, 30.0, (_HOUSES, 2))
+        for _ in range(plan.culture - 1)
     ]
-    for _ in range(plan.culture - 1):
-        spot = rng.uniform(-0.4, 0.4, 2) * plan.extent_m
-        for offset in rng.normal(0.0, 35.0, (6, 2)):
-            e, n = spot + offset
-            iron.append(
-                _iron(
-                    plan.centre_easting_m + e,
-                    plan.centre_northing_m + n,
-                    radius=1.6 * rng.lognormal(0.0, 0.3),
-                )
-            )
-    return tuple(iron)
+    centre = np.array([plan.centre_easting_m, plan.centre_northing_m])
+    flat = np.vstack(places) + centre
+    return np.column_stack([flat, terrain.height_m(flat[:, 0], flat[:, 1])])
 
 
-def _iron(easting_m: float, northing_m: float, *, radius: float) -> Body:
-    return Body(
-        name="culture",
-        kind="sphere",
-        easting_m=float(easting_m),
-        northing_m=float(northing_m),
-        depth_to_top_m=0.0,
-        depth_to_centre_m=float(radius),
-        susceptibility_si=100.0,
-        source_class="cultural",
-        parts_m=_NOTHING,
-        radius_m=float(radius),
-    )
+def _moments(
+    earth: MagneticField, iron_m: Array, plan: SimulationPlan, rng: np.random.Generator
+) -> Array:
+    """Magnetise the iron: half by the field, half at random, as steel is."""
+    houses = min(len(iron_m), max(0, plan.culture - 1) * _HOUSES)
+    size = np.repeat([_PIPE_AM2, _HOUSE_AM2], [len(iron_m) - houses, houses])
+    along = direction(earth.inclination_deg, earth.declination_deg)
+    return np.asarray(size[:, None] * (0.5 * along + rng.normal(0.0, 0.5, (len(iron_m), 3))))

@@ -9,63 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quetzalcore.geophysics.conditioning import BaseStation
-from quetzalcore.geophysics.forward import direction
 from quetzalcore.geophysics.simulation.acquisition import Day, instrument_errors_nt, random_day
-from quetzalcore.geophysics.simulation.bodies import (
-    Body,
-    MagneticField,
-    body_field,
-    magnetization_am,
-)
+from quetzalcore.geophysics.simulation.bodies import MagneticField
 from quetzalcore.geophysics.simulation.flight import Flight, fly
 from quetzalcore.geophysics.simulation.frame import Frame
 from quetzalcore.geophysics.simulation.plan import SimulationPlan
-from quetzalcore.geophysics.simulation.surroundings import Surroundings, random_surroundings
-from quetzalcore.geophysics.simulation.terrain import Terrain, random_terrain
+from quetzalcore.geophysics.simulation.surroundings import random_surroundings
+from quetzalcore.geophysics.simulation.terrain import random_terrain
+from quetzalcore.geophysics.simulation.truth import TrueBody
+from quetzalcore.geophysics.simulation.world import World
 from quetzalcore.geophysics.survey import HeightRole, Survey
 
-__all__ = ["SimulatedSurvey", "TrueBody", "simulate"]
+__all__ = ["SimulatedSurvey", "simulate"]
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrueBody:
-    """What a good interpretation should find.
-
-    Parameters
-    ----------
-    name, kind : str
-    easting_m, northing_m : float
-        Of the middle of its top.
-    strike_deg, length_m : float
-        Clockwise from northing, and how long the top is that way (0 for a sphere).
-    ground_m : float
-        Ellipsoidal height of the ground there.
-    depth_to_top_m, depth_to_centre_m : float
-        Below that ground.
-    susceptibility_si : float
-    magnetization_am : (3,) float64
-        Induced plus remanent, on (easting, northing, upward).
-    source_class : str
-        A class of ``quetzalcore.geophysics.deposits``.
-    amplitude_nt : float
-        Greatest minus least of the body's own anomaly along the flown lines.
-    """
-
-    name: str
-    kind: str
-    easting_m: float
-    northing_m: float
-    strike_deg: float
-    length_m: float
-    ground_m: float
-    depth_to_top_m: float
-    depth_to_centre_m: float
-    susceptibility_si: float
-    magnetization_am: Array
-    source_class: str
-    amplitude_nt: float
+_BASE_NOISE_NT = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,98 +58,36 @@ def simulate(plan: SimulationPlan, rng: np.random.Generator) -> SimulatedSurvey:
     ----------
     plan : SimulationPlan
     rng : numpy.random.Generator
-        Draws the ground, the weather of the day, the flying and every error.
+        Draws the ground, the weak geology, the day, the flying and every error.
     """
     terrain = random_terrain(rng, mean_m=plan.ground_m, relief_m=plan.relief_m)
-    flight = fly(plan, terrain, rng)
-    day = random_day(plan.start_time_s, plan.errors, rng)
-    surroundings = random_surroundings(plan, terrain, rng)
     frame = Frame(plan.crs)
     earth = frame.field_at(plan)
-    bodies = [_truth(body, earth, terrain, flight) for body in plan.bodies]
-    world = _World(plan=plan, terrain=terrain, earth=earth, frame=frame, surroundings=surroundings)
-    recorded = (flight.easting_m, flight.northing_m, flight.upward_m)
-    sensed = (flight.sensed_easting_m, flight.sensed_northing_m, flight.sensed_upward_m)
-    observed = (
-        world.main_nt(*sensed)
-        + world.anomaly_nt(*sensed, with_culture=True)
-        + day.variation_nt(flight.sensed_time_s)
-        + instrument_errors_nt(flight, plan.errors, rng)
+    world = World(
+        plan=plan,
+        terrain=terrain,
+        earth=earth,
+        frame=frame,
+        surroundings=random_surroundings(plan, earth, terrain, rng),
     )
+    flight = fly(plan, terrain, rng)
+    day = random_day(plan.start_time_s, plan.errors, rng)
+    recorded = (flight.easting_m, flight.northing_m, flight.upward_m)
+    observed = _sensed_nt(world, flight, day) + instrument_errors_nt(flight, plan.errors, rng)
     return SimulatedSurvey(
         survey=_survey(plan, flight, frame, observed),
         base=_base(world, day, flight, rng),
-        anomaly_nt=world.anomaly_nt(*recorded, with_culture=False),
-        bodies=tuple(bodies),
+        anomaly_nt=world.anomaly_nt(world.crust_field(recorded)),
+        bodies=tuple(world.truth(body, recorded) for body in plan.bodies),
         main_field=earth,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _World:
-    plan: SimulationPlan
-    terrain: Terrain
-    earth: MagneticField
-    frame: Frame
-    surroundings: Surroundings
-
-    def main_nt(self, easting_m: Array, northing_m: Array, upward_m: Array) -> Array:
-        longitude, latitude = self.frame.geographic(easting_m, northing_m)
-        field = self.plan.main_field(longitude, latitude, upward_m, self.plan.year)
-        return np.asarray(field.total_nt, dtype=np.float64)
-
-    def anomaly_nt(
-        self, easting_m: Array, northing_m: Array, upward_m: Array, *, with_culture: bool
-    ) -> Array:
-        where = {"easting_m": easting_m, "northing_m": northing_m, "upward_m": upward_m}
-        sources = [
-            *self.surroundings.geology,
-            *self.surroundings.culture[: None if with_culture else 0],
-        ]
-        parts = [
-            body_field(body, self.earth, ground_m=_ground(body, self.terrain), **where)
-            for body in (*self.plan.bodies, *sources)
-        ]
-        return total_field_anomaly_nt(self.earth, np.sum(parts, axis=0))
-
-
-def total_field_anomaly_nt(earth: MagneticField, field_nt: Array) -> Array:
-    """Return |F + b| - |F| of an anomalous field, (3, n) nT: exact, not its projection on F."""
-    along = direction(earth.inclination_deg, earth.declination_deg) @ field_nt
-    squared = np.square(field_nt).sum(axis=0)
-    rise = 2 * along * earth.total_nt + squared
-    return np.asarray(rise / (np.sqrt(earth.total_nt**2 + rise) + earth.total_nt))
-
-
-def _ground(body: Body, terrain: Terrain) -> float:
-    return float(terrain.height_m(np.array([body.easting_m]), np.array([body.northing_m]))[0])
-
-
-def _truth(body: Body, earth: MagneticField, terrain: Terrain, flight: Flight) -> TrueBody:
-    field = body_field(
-        body,
-        earth,
-        ground_m=_ground(body, terrain),
-        easting_m=flight.easting_m,
-        northing_m=flight.northing_m,
-        upward_m=flight.upward_m,
-    )
-    anomaly = total_field_anomaly_nt(earth, np.asarray(field))
-    return TrueBody(
-        name=body.name,
-        kind=body.kind,
-        easting_m=body.easting_m,
-        northing_m=body.northing_m,
-        strike_deg=body.strike_deg,
-        length_m=float(np.ptp(body.parts_m[:, 2:4])) if len(body.parts_m) else 0.0,
-        ground_m=_ground(body, terrain),
-        depth_to_top_m=body.depth_to_top_m,
-        depth_to_centre_m=body.depth_to_centre_m,
-        susceptibility_si=body.susceptibility_si,
-        magnetization_am=magnetization_am(body, earth),
-        source_class=body.source_class,
-        amplitude_nt=float(np.ptp(anomaly)),
-    )
+def _sensed_nt(world: World, flight: Flight, day: Day) -> Array:
+    """Return the total field where and when it was sensed, (n,) nT."""
+    place = (flight.sensed_easting_m, flight.sensed_northing_m, flight.sensed_upward_m)
+    field = world.crust_field(place) + world.surroundings.culture_field(*place)
+    return world.main_nt(place) + world.anomaly_nt(field) + day.variation_nt(flight.sensed_time_s)
 
 
 def _survey(plan: SimulationPlan, flight: Flight, frame: Frame, observed_nt: Array) -> Survey:
@@ -216,13 +113,13 @@ def _survey(plan: SimulationPlan, flight: Flight, frame: Frame, observed_nt: Arr
     )
 
 
-def _base(world: _World, day: Day, flight: Flight, rng: np.random.Generator) -> BaseStation:
+def _base(world: World, day: Day, flight: Flight, rng: np.random.Generator) -> BaseStation:
     """Record the day at a quiet place south of the area, from before take-off to after landing."""
     plan = world.plan
     time = np.arange(flight.time_s[0] - 600, flight.time_s[-1] + 600, plan.base_interval_s)
     east = np.array([plan.centre_easting_m - 0.7 * plan.extent_m])
     north = np.array([plan.centre_northing_m - 0.7 * plan.extent_m])
-    up = world.terrain.height_m(east, north) + 2.0
-    level = world.main_nt(east, north, up) + world.anomaly_nt(east, north, up, with_culture=False)
-    noise = rng.normal(0.0, 0.05, len(time))
+    place = (east, north, world.terrain.height_m(east, north) + 2.0)
+    level = world.main_nt(place) + world.anomaly_nt(world.crust_field(place))
+    noise = rng.normal(0.0, _BASE_NOISE_NT, len(time))
     return BaseStation(time_s=time, tmi_nt=level + day.variation_nt(time) + noise)
