@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import xarray as xr
+from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy as rasterio_copy
-from rasterio import Affine
 
 from quetzalcore.errors import UnreadableInput, Where
 from quetzalcore.formats.atomic import whole_file
