@@ -97,7 +97,9 @@ def use_gradients(
             f"the survey has no gradient channel {channel} with readings",
             hint=f"choose one of: {', '.join(survey.channels) or 'none there'}",
         )
-    clean, rows = despiked(survey, survey.channels[channel], threshold=threshold, floor_nt=_LEAST_NT_M)
+    clean, rows = despiked(
+        survey, survey.channels[channel], threshold=threshold, floor_nt=_LEAST_NT_M
+    )
     runs = runs_of(survey)
     expected = _expected(survey, lines, runs, kind)
     base = _base_levels(clean, expected, runs)

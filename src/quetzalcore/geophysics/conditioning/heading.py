@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.geophysics.conditioning.neighbours import neighbours_of, ordered_traverses
+from quetzalcore.geophysics.conditioning.neighbours import (
+    SHARED_LINES,
+    neighbours_of,
+    ordered_traverses,
+)
 from quetzalcore.geophysics.conditioning.step import StepResult, measure
 from quetzalcore.geophysics.quality.geometry import runs_of
 from quetzalcore.geophysics.quality.lines import LineSummary
@@ -20,7 +24,7 @@ __all__ = ["HeadingOffset", "correct_heading", "estimate_heading_offset"]
 _BIN_M = 200.0
 _FEWEST = 6
 _CONTRAST = 0.5  # of 2: at least about one neighbour flew the other way
-_SIGNIFICANT = 2.0  # standard errors
+_SIGNIFICANT = 3.0  # standard errors
 _MEDIAN_ERROR = 1.2533  # a median's standard error over a mean's
 
 
@@ -47,7 +51,7 @@ class HeadingOffset:
 
     @property
     def significant(self) -> bool:
-        """Tell whether the offset exceeds twice its standard error."""
+        """Tell whether the offset exceeds three standard errors."""
         return abs(self.offset_nt) > _SIGNIFICANT * self.error_nt
 
 
@@ -63,7 +67,7 @@ def correct_heading(
     flight) every run loses the offset at its heading, interpolated around the circle. Without it, the
     offset between the two directions of the traverses is estimated (see
     :func:`estimate_heading_offset`); half of it comes off one direction and is added to the
-    other, so that the mean stays. An offset within two standard errors of zero is not applied, and
+    other, so that the mean stays. An offset within three standard errors of zero is not applied, and
     a warning says so. Ties and other lines are left as they are then.
 
     Raises
@@ -124,8 +128,7 @@ def estimate_heading_offset(survey: Survey, lines: tuple[LineSummary, ...]) -> H
         )
     offset = float(np.median(votes))
     spread = MAD_TO_SIGMA * float(np.median(np.abs(votes - offset)))
-    # neighbouring votes share lines: about half of them are independent
-    error = _MEDIAN_ERROR * spread / np.sqrt(len(votes) / 2.0)
+    error = _MEDIAN_ERROR * SHARED_LINES * spread / np.sqrt(len(votes))
     return HeadingOffset(
         axis_deg=profiles.axis_deg, offset_nt=offset, error_nt=float(error), lines=len(votes)
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.conditioning.neighbours import (
+    SHARED_LINES,
     Neighbours,
     neighbours_of,
     ordered_traverses,
@@ -31,6 +32,10 @@ _FEWEST_LINES = 6
 _MOST_ERROR = 0.1  # of the line spacing: a lag that is known worse than this is not known
 _CLIP = 2.5
 _REWEIGHTED = 4
+_FLAT_NT_M = 1e-9  # slopes smaller than this are rounding
+_INSIDE = 0.98  # of the weight of an average
+_SIGNIFICANT = 3.0  # standard errors
+_COHERENT = 0.3  # correlation of slopes with the neighbours' below which they show different things
 _SETTLED = 0.01  # of the error
 _CONTRAST = 0.5  # of 2: at least about one neighbour flew the other way
 _TINY = 1e-30
@@ -71,7 +76,7 @@ def correct_lag(
     ----------
     lag_s, lag_m : float, optional
         Give one; without either the lag is estimated by :func:`estimate_lag`, and applied only where
-        it exceeds two standard errors.
+        it exceeds three standard errors.
     lines : tuple of LineSummary, optional
         For the estimate.
 
@@ -92,7 +97,7 @@ def correct_lag(
         found = estimate_lag(survey, lines if lines is not None else classify_lines(survey))
         details = {"source": "opposite neighbours", "error_m": found.error_m, "lines": found.lines}
         lag_m = found.lag_m
-        if abs(lag_m) <= 2.0 * found.error_m:
+        if abs(lag_m) <= _SIGNIFICANT * found.error_m:
             warnings = (
                 (
                     f"the lag of {lag_m:.1f} +- {found.error_m:.1f} m does not differ from zero and "
@@ -127,9 +132,7 @@ def _shifted(
 
 
 @kernel
-def _shift(
-    place: Floats, values: Floats, start: Rows, stop: Rows, lag: float, out: Floats
-) -> None:
+def _shift(place: Floats, values: Floats, start: Rows, stop: Rows, lag: float, out: Floats) -> None:
     """Write to each row what was read ``lag`` further on, by cubic (Lagrange) interpolation."""
     for piece in range(len(start)):
         j = start[piece]
@@ -172,7 +175,7 @@ def estimate_lag(survey: Survey, lines: tuple[LineSummary, ...]) -> LagEstimate:
     ------
     BadSurvey
         If fewer than six traverses lie beside one of the opposite direction, or the shift
-        is not known to a tenth of the line spacing (too little signal, or geology too rough).
+        is not known to a tenth of the line spacing, or neighbours show different geology.
     """
     _, spacing = ordered_traverses(survey, lines, bin_m=1e3)
     width = spacing / _BINS_PER_SPACING if np.isfinite(spacing) else 1e3
@@ -184,6 +187,11 @@ def estimate_lag(survey: Survey, lines: tuple[LineSummary, ...]) -> LagEstimate:
             f"{told.sum()} traverses lie beside one of the opposite direction: the lag cannot be told",
             hint="give the lag, or skip the step",
         )
+    if not _coherence(profiles, beside) > _COHERENT:
+        raise BadSurvey(
+            "neighbouring traverses have too little in common to tell the lag",
+            hint="give the lag from a calibration flight, or skip the step",
+        )
     lag_m, error_m = _solve_lag(profiles, beside)
     if not error_m < _MOST_ERROR * spacing:
         raise BadSurvey(
@@ -191,6 +199,17 @@ def estimate_lag(survey: Survey, lines: tuple[LineSummary, ...]) -> LagEstimate:
             hint="give the lag from a calibration flight, or skip the step",
         )
     return LagEstimate(lag_m=lag_m, error_m=error_m, lines=int(told.sum()))
+
+
+def _coherence(profiles: Profiles, beside: Neighbours) -> float:
+    """Return the correlation of each line's slope with its neighbours'; NaN where there is none."""
+    slope = _slope(_smooth(profiles.tmi_nt), profiles.bin_m)
+    told = beside.says(slope)
+    both = np.isfinite(slope) & np.isfinite(told)
+    a, b = slope[both], told[both]
+    if not len(a) or min(a.std(), b.std()) <= _FLAT_NT_M:
+        return float("nan")
+    return float(np.mean((a - a.mean()) * (b - b.mean())) / (a.std() * b.std()))
 
 
 def _solve_lag(profiles: Profiles, beside: Neighbours) -> tuple[float, float]:
@@ -218,7 +237,9 @@ def _zigzag(moved_nt: Floats, beside: Neighbours, way: Floats, bin_m: float) -> 
         return 0.0, np.inf
     count = np.maximum(rows.sum(axis=1, keepdims=True), 1)
     rest, lever = np.where(rows, rest, 0.0), np.where(rows, lever, 0.0)
+    # a line's own level says nothing of the lag
     rest = np.where(rows, rest - rest.sum(axis=1, keepdims=True) / count, 0.0)
+    lever = np.where(rows, lever - lever.sum(axis=1, keepdims=True) / count, 0.0)
     lag, weight = 0.0, np.ones(rest.shape)
     for _ in range(_REWEIGHTED):
         lag = float((weight * lever * rest).sum() / max((weight * lever**2).sum(), _TINY))
@@ -227,18 +248,21 @@ def _zigzag(moved_nt: Floats, beside: Neighbours, way: Floats, bin_m: float) -> 
         weight = np.minimum(1.0, _CLIP * scale / np.maximum(off, _TINY))
     per_line = (weight * lever * (rest - lag * lever)).sum(axis=1)
     information = max(float((weight * lever**2).sum()), _TINY)
-    return lag, float(np.sqrt((per_line**2).sum()) / information)
+    return lag, SHARED_LINES * float(np.sqrt((per_line**2).sum()) / information)
 
 
 def _smooth(values: Floats) -> Floats:
-    """Average along the lines over a line spacing's worth of bins (Gaussian), keeping NaN."""
+    """Average along the lines over a line spacing's worth of bins (Gaussian), keeping NaN.
+
+    Bins near an end or a hole, where the average leans to one side, become NaN too.
+    """
     from scipy.ndimage import gaussian_filter1d  # noqa: PLC0415 -- slow import
 
     known = np.isfinite(values)
     sigma = _BINS_PER_SPACING / 3.0
     total = gaussian_filter1d(np.where(known, values, 0.0), sigma, axis=1, mode="constant")
     weight = gaussian_filter1d(known.astype(np.float64), sigma, axis=1, mode="constant")
-    return np.where(known, total / np.maximum(weight, 1e-9), np.nan)
+    return np.where(known & (weight > _INSIDE), total / np.maximum(weight, 1e-9), np.nan)
 
 
 def _moved(values: Floats, bins: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from quetzalcore.geophysics.conditioning.misfit import (
     ErrorModel,
     estimate_errors,
     misfit_deviation_nt,
+    refined,
     tie_factors,
 )
 from quetzalcore.geophysics.conditioning.step import StepResult, change_between
@@ -27,11 +29,15 @@ from quetzalcore.geophysics.quality.geometry import Runs, distance_along_m, runs
 from quetzalcore.geophysics.quality.lines import LineKind, LineSummary
 from quetzalcore.geophysics.survey import Floats, Survey
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 __all__ = ["LevellingResult", "LineCorrection", "adjust", "level_ties"]
 
 _HUBER = 1.5
-_ROUNDS = 12
-_SETTLED_NT = 1e-3
+_ROUNDS = 8
+_PASSES = 3
+_SETTLED_NT = 5e-3
 _FEWEST = 3
 _TIE_CONSTANT_NT = 1e4  # ties may stand anywhere: their constants are all but free
 
@@ -133,34 +139,56 @@ def level_ties(
     knot = knot_m if knot_m is not None else _usual_knot_m(found)
     if knot <= 0.0:
         raise BadParameter(f"the knot distance is {knot:g} m", hint="give a positive distance")
-    model = errors if errors is not None else estimate_errors(found)
     basis = drift_basis(runs.length_m, knot_m=knot)
-    unknowns = adjust(found, basis, model)
+    if errors is not None:
+        unknowns, model = adjust(found, basis, errors, passes=1)
+    else:
+        unknowns, model = adjust(found, basis, estimate_errors(found))
     correction = _corrections(survey, runs, basis, unknowns, found)
     return _result(survey, lines, runs, found, correction, _details(model, knot))
 
 
-def adjust(found: Crossovers, basis: DriftBasis, model: ErrorModel) -> Floats:
-    """Solve for every run's constant and splines, nT, by iteratively reweighted least squares."""
-    from scipy.sparse import csr_array, diags_array  # noqa: PLC0415 -- slow imports
-    from scipy.sparse.linalg import splu  # noqa: PLC0415
+def adjust(
+    found: Crossovers, basis: DriftBasis, model: ErrorModel, *, passes: int = _PASSES
+) -> tuple[Floats, ErrorModel]:
+    """Solve for every run's constant and splines, nT, and refine the errors of reading and position.
+
+    Each pass solves by iteratively reweighted least squares, then estimates the errors and the quality
+    of each tie again from what was left; one pass takes the model as it is.
+    """
+    from scipy.sparse import csr_array  # noqa: PLC0415 -- slow import
 
     design, prior = _design(found, basis), _prior(found, basis, model)
     matrix = csr_array(design, shape=(len(found), basis.unknowns))
     deviation = misfit_deviation_nt(found, model)
-    deviation = deviation * tie_factors(found, deviation)
-    weight = np.ones(len(found))
-    unknowns = np.zeros(basis.unknowns)
+    unknowns = _solve(matrix, found.misfit_nt, deviation, prior)
+    final = model
+    for _ in range(passes - 1):
+        left = found.misfit_nt - matrix @ unknowns
+        final = refined(model, found, left)
+        deviation = misfit_deviation_nt(found, final)
+        deviation *= tie_factors(found, left, deviation)
+        unknowns = _solve(matrix, found.misfit_nt, deviation, prior)
+    return unknowns, final
+
+
+def _solve(matrix: csr_array, misfit_nt: Floats, deviation_nt: Floats, prior_nt: Floats) -> Floats:
+    """Minimise Huber's loss of misfits plus the squares of the unknowns, each over its deviation."""
+    from scipy.sparse import diags_array  # noqa: PLC0415 -- slow imports
+    from scipy.sparse.linalg import splu  # noqa: PLC0415
+
+    weight = np.ones(len(misfit_nt))
+    unknowns = np.zeros(len(prior_nt))
     for _ in range(_ROUNDS):
-        scaled = matrix.T.multiply((weight / deviation**2)[None, :])
-        normal = scaled @ matrix + diags_array(1.0 / prior**2)
+        scaled = matrix.T.multiply((weight / deviation_nt**2)[None, :])
+        normal = scaled @ matrix + diags_array(1.0 / prior_nt**2)
         solver = splu(normal.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-        new = solver.solve(scaled @ found.misfit_nt)
+        new = solver.solve(scaled @ misfit_nt)
         step = float(np.abs(new - unknowns).max())
         unknowns = new
         if step < _SETTLED_NT:
             break
-        off = np.abs(found.misfit_nt - matrix @ unknowns) / deviation
+        off = np.abs(misfit_nt - matrix @ unknowns) / deviation_nt
         weight = np.minimum(1.0, _HUBER / np.maximum(off, 1e-12))
     return np.asarray(unknowns)
 

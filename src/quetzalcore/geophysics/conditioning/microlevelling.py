@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
+
 import numpy as np
 
 from quetzalcore.errors import BadParameter, BadSurvey
-from quetzalcore.geophysics.conditioning.crossing import (
-    Crossovers,
-    crossover_stats,
-    crossovers,
-)
+from quetzalcore.geophysics.conditioning.crossing import Crossovers, crossovers
 from quetzalcore.geophysics.conditioning.neighbours import ordered_traverses
 from quetzalcore.geophysics.conditioning.step import StepResult, measure
 from quetzalcore.geophysics.quality.geometry import rotate
@@ -101,7 +99,7 @@ def _judged(
     both = [crossovers(each, lines) for each in (survey, survey.with_tmi(tmi_nt))]
     if not len(both[0]):
         return {}, ()
-    before, after = (crossover_stats(_ties_free(found)).median_abs_nt for found in both)
+    before, after = (float(np.mean(np.abs(_ties_free(found)))) for found in both)
     facts = {"crossover_before_nt": before, "crossover_after_nt": after}
     if after <= before:
         return facts, ()
@@ -151,11 +149,11 @@ def _low_pass(values: Floats, known: Bools, wavelength_bins: float) -> Floats:
 def _smooth_across(
     values: Floats, across_m: Floats, known: Bools, wavelength_lines: float
 ) -> Floats:
-    """Smooth every column over the lines present in it: penalised second differences (Whittaker)."""
+    """Smooth every column over the lines present in it: penalised third differences (Whittaker)."""
     from scipy.linalg import solveh_banded  # noqa: PLC0415 -- slow import
 
-    # response 1 / (1 + w (2 sin(pi / wavelength))^4) is a half at the wavelength
-    weight = 1.0 / (2.0 * np.sin(np.pi / wavelength_lines)) ** 4
+    # response 1 / (1 + w (2 sin(pi / wavelength))^6) is a half at the wavelength
+    weight = 1.0 / (2.0 * np.sin(np.pi / wavelength_lines)) ** 6
     smooth = values.copy()
     for column in range(values.shape[1]):
         rows = np.flatnonzero(known[:, column])
@@ -169,13 +167,12 @@ def _smooth_across(
 
 
 def _bands(count: int, weight: float) -> Floats:
-    """Give I + weight D'D for second differences D, upper banded (3, count)."""
-    bands = np.zeros((3, count))
-    for i, tap in enumerate((1.0, -2.0, 1.0)):
-        for j, other in enumerate((1.0, -2.0, 1.0)):
-            if j >= i:
-                bands[2 - (j - i), j : j + count - 2] += weight * tap * other
-    bands[2] += 1.0
+    """Give I + weight D'D for third differences D, upper banded (4, count)."""
+    taps = (1.0, -3.0, 3.0, -1.0)
+    bands = np.zeros((len(taps), count))
+    for (i, tap), (j, other) in combinations_with_replacement(enumerate(taps), 2):
+        bands[3 - (j - i), j : j + count - 3] += weight * tap * other
+    bands[3] += 1.0
     return bands
 
 

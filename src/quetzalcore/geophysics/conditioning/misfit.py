@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -12,14 +12,17 @@ from quetzalcore.geophysics.conditioning.crossing import Crossovers
 from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
 from quetzalcore.geophysics.survey import Bools, Floats
 
-__all__ = ["ErrorModel", "estimate_errors", "misfit_deviation_nt", "tie_factors"]
+__all__ = ["ErrorModel", "estimate_errors", "misfit_deviation_nt", "refined", "tie_factors"]
 
 _LEAST_NT = 0.05
 _BINS = 8  # of equal count, by gradient
+_FITS = 10
 _CALM = 0.5  # quantile of the gradient: drift is looked for where position matters least
 _FAR_ON_TRAVERSE = (2, 3)  # crossovers apart: only the level is still the same
 _FAR_ON_TIE = (4, 5, 6)  # beyond the strike length of one anomaly, which mimics drift
 _CAUTION = 0.5  # standard errors that are taken off every variance before it is believed
+_TRUST = 0.5  # of the first estimate: an adjustment that fits better than that fits noise
+_LEAST_FREEDOM = 0.3
 _FEWEST = 10  # crossovers on a tie, to judge how far to trust it
 _WORST, _BEST = 10.0, 0.3
 
@@ -86,14 +89,27 @@ def estimate_errors(found: Crossovers) -> ErrorModel:
     )
 
 
-def tie_factors(found: Crossovers, deviation_nt: Floats) -> Floats:
-    """Return by what to multiply each deviation for its tie's own quality, (c,): 1 is as expected."""
-    scaled = (found.misfit_nt - _group_medians(found.misfit_nt, found.tie)) / deviation_nt
+def refined(model: ErrorModel, found: Crossovers, left_nt: Floats) -> ErrorModel:
+    """Estimate the errors of reading and position again from what an adjustment left, (c,) nT."""
+    lines = len(np.unique(found.traverse)) + len(np.unique(found.tie))
+    freedom = max(1.0 - lines / len(found), _LEAST_FREEDOM)
+    reading, position = _split(left_nt / np.sqrt(freedom), found.gradient_nt_m)
+    reading, position = (
+        max(reading, _TRUST * model.reading_nt),
+        max(position, _TRUST * model.position_m),
+    )
+    return replace(model, reading_nt=reading, position_m=position)
+
+
+def tie_factors(found: Crossovers, left_nt: Floats, deviation_nt: Floats) -> Floats:
+    """Return how much worse than the usual tie each crossover's tie is, (c,): 1 is usual."""
+    scaled = np.abs(left_nt) / deviation_nt
+    overall = max(float(np.median(scaled)), _LEAST_NT)
     factors = np.ones(int(found.tie.max()) + 1)
     for tie in np.unique(found.tie):
-        mine = np.abs(scaled[found.tie == tie])
+        mine = scaled[found.tie == tie]
         if len(mine) >= _FEWEST:
-            factors[tie] = np.clip(MAD_TO_SIGMA * np.median(mine), _BEST, _WORST)
+            factors[tie] = np.clip(np.median(mine) / overall, _BEST, _WORST)
     return factors[found.tie]
 
 
@@ -140,15 +156,17 @@ def _split(misfit: Floats, gradient: Floats) -> tuple[float, float]:
     """Divide misfits into a flat part, nT, and a part proportional to the gradient, metres.
 
     Fits variance = flat^2 + (position gradient)^2 to the robust variances of eight classes of gradient,
-    by least squares of relative errors with both parts at least zero.
+    by least squares weighted by the fit itself, with both parts at least zero.
     """
     from scipy.optimize import nnls  # noqa: PLC0415 -- slow import
 
-    classes = np.array_split(np.argsort(gradient, kind="stable"), _BINS)
-    classes = [rows for rows in classes if len(rows)]
+    classes = np.array_split(np.argsort(gradient, kind="stable"), min(_BINS, len(gradient)))
     variance = np.array([(MAD_TO_SIGMA * np.median(np.abs(misfit[rows]))) ** 2 for rows in classes])
     steep = np.array([np.median(gradient[rows]) ** 2 for rows in classes])
-    scale = np.maximum(variance, _LEAST_NT**2)
-    parts, _ = nnls(np.column_stack([1.0 / scale, steep / scale]), variance / scale)
+    parts = np.zeros(2)
+    fit = np.full(len(classes), max(float(np.median(variance)), _LEAST_NT**2))
+    for _ in range(_FITS):
+        parts, _ = nnls(np.column_stack([1.0 / fit, steep / fit]), variance / fit)
+        fit = np.maximum(parts[0] + parts[1] * steep, _LEAST_NT**2)
     flat, position = np.sqrt(parts)
     return max(float(flat), _LEAST_NT), float(position)

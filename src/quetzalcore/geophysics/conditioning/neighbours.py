@@ -11,7 +11,11 @@ from quetzalcore.geophysics.quality.profiles import Profiles, line_profiles
 from quetzalcore.geophysics.quality.spacing import line_spacing_m
 from quetzalcore.geophysics.survey import Bools, Floats, Survey
 
-__all__ = ["Neighbours", "neighbours_of", "ordered_traverses", "traverse_runs"]
+__all__ = ["SHARED_LINES", "Neighbours", "neighbours_of", "ordered_traverses", "traverse_runs"]
+
+# Votes of neighbouring lines share lines: where directions alternate, the mean of n votes that each hold
+# an error of their own line and half of two others scatters this much more than their spread / sqrt(n).
+SHARED_LINES = (8.0 / 3.0) ** 0.5
 
 _FAR = 1.7  # usual spacings: neighbours farther away than this are not neighbours
 
