@@ -219,6 +219,7 @@ def test_no_interpolant_is_built_where_none_is_proven_or_none_pays() -> None:
     assert for_components(box(90.0), 0.01) is None
     assert for_components(box(1.0, half_m=6e6), 0.01) is None
     assert for_total(box(5.0), 1e9) is None  # the square's lower bound is lost
+    assert for_total(box(1.0, half_m=6.4e6), 0.01) is None
     assert for_components(box(1.0, half_m=6.4e6), 0.01) is None  # the box holds the Earth's centre
 
 
