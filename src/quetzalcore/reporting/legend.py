@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 from itertools import pairwise
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 
@@ -23,12 +24,14 @@ __all__ = ["draw_legend", "legend_height_in"]
 _ROW_IN = 0.17
 _TEXT_IN = 0.42
 _TEXT_PT = 7.0
+_HEADING_CHARACTERS = 32
 
 
 def legend_height_in(overlay: MapOverlay) -> float:
     """Return the paper that the key needs, inches."""
-    rows = len(depth_classes(overlay)) + 1 if isinstance(overlay, DepthSolutions) else 1
-    return rows * _ROW_IN
+    if not isinstance(overlay, DepthSolutions):
+        return _ROW_IN
+    return (len(depth_classes(overlay)) + len(_heading_lines(overlay))) * _ROW_IN
 
 
 @singledispatch
@@ -69,7 +72,8 @@ def _(overlay: Targets, axes: Axes) -> None:
 @draw_legend.register
 def _(overlay: DepthSolutions, axes: Axes) -> None:
     classes = depth_classes(overlay)
-    _words(axes, overlay.legend, row=len(classes), left_in=0.0)
+    for row, line in enumerate(reversed(_heading_lines(overlay)), start=len(classes)):
+        _words(axes, line, row=row, left_in=0.0)
     for index, text in enumerate(_class_names(classes)):
         row = len(classes) - 1 - index
         axes.scatter(
@@ -77,6 +81,10 @@ def _(overlay: DepthSolutions, axes: Axes) -> None:
             edgecolors="black", linewidths=0.4, clip_on=False,
         )  # fmt: skip
         _words(axes, text, row=row)
+
+
+def _heading_lines(overlay: DepthSolutions) -> list[str]:
+    return wrap(overlay.legend, _HEADING_CHARACTERS) or [""]
 
 
 def _class_names(bounds: tuple[float, ...]) -> list[str]:

@@ -72,7 +72,7 @@ def _(overlay: TrueBodies, axes: Axes) -> None:
         axes.annotate(
             printable(name),
             (float(np.mean(ring[:, 0])), float(np.min(ring[:, 1]))),
-            xytext=(0, -3),
+            xytext=(0, -9),
             textcoords="offset points",
             ha="center",
             va="top",

@@ -30,7 +30,7 @@ from quetzalcore.reporting import (
 )
 from quetzalcore.reporting.furniture import Panel
 from quetzalcore.reporting.house import DPI, new_figure
-from quetzalcore.reporting.legend import draw_legend
+from quetzalcore.reporting.legend import draw_legend, legend_height_in
 from quetzalcore.reporting.maps import _BOTTOM, _GAP, _LEFT, _PANEL, _RIGHT, _TOP
 from quetzalcore.reporting.symbols import depth_classes, draw_overlay
 
@@ -223,6 +223,19 @@ def test_few_depths_still_have_a_key(depth: list[float]) -> None:
     draw_legend(found, axes)
     draw_overlay(found, axes)
     assert axes.texts
+
+
+def test_a_long_heading_of_depths_is_wrapped_not_shrunk_away() -> None:
+    one = np.array([50.0])
+    short, long = (
+        DepthSolutions(easting_m=one, northing_m=one, depth_m=one, legend=text)
+        for text in ("Depth (m)", "Depth below ground (clearance from the radar altimeter) (m)")
+    )
+    assert legend_height_in(long) > legend_height_in(short)
+    axes = new_figure(2.05, 1.0).add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 2.05), ylim=(0, 1))
+    draw_legend(long, axes)
+    assert min(text.get_fontsize() for text in axes.texts) > 6.0
 
 
 def test_what_is_no_overlay_has_no_symbol_and_no_key() -> None:
