@@ -32,7 +32,7 @@ def figures() -> list[Figure]:
     figures = [
         _race("no padding on either side", plain, lambda: _harmonica(grid), peer),
         _race(
-            "ours padded by 15 % a side and detrended (the default)",
+            "ours padded by 10 % a side and detrended (the default)",
             lambda: _ours(grid),
             lambda: _harmonica(grid),
             peer,
