@@ -44,8 +44,9 @@ class Scene:
     truth: list[tuple[float, float, float, Floats]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.easting_m = 500_000.0 + np.arange(self.cells) * self.cell_m
-        self.northing_m = 7_500_000.0 + np.arange(self.cells) * self.cell_m
+        place_m: Floats = np.asarray(np.arange(self.cells) * self.cell_m, dtype=np.float64)
+        self.easting_m = 500_000.0 + place_m
+        self.northing_m = 7_500_000.0 + place_m
         rng = np.random.default_rng(42)
         self.tmi_nt: Floats = rng.normal(0.0, self.noise_nt, (self.cells, self.cells))
         self.main = direction(INCLINATION_DEG, DECLINATION_DEG)
@@ -121,7 +122,8 @@ def scene() -> Scene:
 
 
 def _pick(scene: Scene, **more: Any) -> tuple[Anomaly, ...]:  # noqa: ANN401 -- any argument
-    return pick_anomalies(*scene.grids(), **MAIN, noise_nt=scene.noise_nt, **more)
+    tmi, signal, reduced = scene.grids()
+    return pick_anomalies(tmi, signal, reduced, **MAIN, noise_nt=scene.noise_nt, **more)
 
 
 def _nearest(found: tuple[Anomaly, ...], scene: Scene, index: int) -> tuple[Anomaly, float]:
@@ -306,3 +308,9 @@ def test_depth_columns_of_different_lengths_are_refused() -> None:
             northing_m=np.zeros(3),
             depth_below_sensor_m=np.zeros(2),
         )
+
+
+def test_a_source_wider_than_asked_for_is_left_to_the_regional(scene: Scene) -> None:
+    scene.add_ball(4000, 4000, depth_m=900, radius_m=600, susceptibility_si=0.1)
+    assert _nearest(_pick(scene), scene, 0)[1] < 100.0
+    assert all(a.width_m <= 500.0 for a in _pick(scene, largest_m=500.0))

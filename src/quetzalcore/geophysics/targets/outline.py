@@ -22,7 +22,7 @@ _WIDEST_SIGMAS = 5.0  # a Gaussian blob is 2.4 wide at half its peak
 _BACKGROUND_PERCENTILE = 10.0
 _WINDOW_SIGMAS = 5.0
 _LEAST_CELLS = 10  # half width of the first window
-_DOUBLINGS = 3  # a window that its region fills grows this often, for long dykes
+_DOUBLINGS = 4  # a window that its region fills grows this often, for long dykes
 _STRAIGHT = 1e-9
 
 
@@ -42,6 +42,10 @@ class Region:
     width_cells: float
     strike_rad: float
     truncated: str
+
+    def is_wide(self, sigma_cells: float) -> bool:
+        """Tell whether the region is much wider than a blob of this scale."""
+        return self.width_cells > _WIDEST_SIGMAS * max(sigma_cells, 1.0)
 
     @property
     def rows(self) -> slice:
@@ -116,7 +120,7 @@ def grow_region(
     half = max(_LEAST_CELLS, int(np.ceil(_WINDOW_SIGMAS * sigma_cells)))
     region = _grow(values, row, column, sigma_cells=sigma_cells, half=half)
     for _ in range(_DOUBLINGS):
-        if region is None or region.truncated != "window":
+        if region is None or region.truncated != "window" or region.is_wide(sigma_cells):
             break
         half *= 2
         region = _grow(values, row, column, sigma_cells=sigma_cells, half=half)

@@ -117,9 +117,10 @@ def pick_anomalies(
         values, largest_sigma_cells=largest_m / _SIGMA_TO_WIDTH / setting.frame.cell_m
     )
     least = _NOISE_TIMES * noise_nt if min_amplitude_nt is None else min_amplitude_nt
+    limit = _CANDIDATES * max_anomalies
     candidates = [
         each
-        for each in _outlined(values, blobs, setting, limit=_CANDIDATES * max_anomalies)
+        for each in _outlined(values, blobs, setting, widest_m=largest_m, limit=limit)
         if each.window.amplitude_nt >= least
     ]
     candidates.sort(key=lambda each: -each.window.amplitude_nt)
@@ -133,7 +134,7 @@ def pick_anomalies(
 
 
 def _outlined(
-    values: Floats, blobs: Sequence[Blob], setting: Setting, *, limit: int
+    values: Floats, blobs: Sequence[Blob], setting: Setting, *, widest_m: float, limit: int
 ) -> list[_Candidate]:
     """Outline blobs from the strongest on; a cell belongs to the first that takes it."""
     owner = np.zeros(values.shape, dtype=np.int32)
@@ -146,7 +147,9 @@ def _outlined(
         if owner[i, j]:
             continue
         region = grow_region(values, blob.row, blob.column, sigma_cells=blob.sigma_cells)
-        if region is None or not _is_own(region, owner):
+        if region is None or region.width_cells * setting.frame.cell_m > widest_m:
+            continue
+        if not _is_own(region, owner):
             continue
         regions.append((blob, region))
         owned = owner[region.rows, region.columns]
