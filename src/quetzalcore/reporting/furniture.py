@@ -69,8 +69,6 @@ class Panel:
     def draw_text_block(self, text: str) -> None:
         """Set notes in small type, wrapped."""
         lines = _note_lines(text, self.width_in)
-        if not lines:
-            return
         height = len(lines) * _LINE_IN
         axes = self._area(height)
         axes.text(

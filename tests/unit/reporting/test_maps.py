@@ -235,7 +235,7 @@ def test_a_long_heading_of_depths_is_wrapped_not_shrunk_away() -> None:
     axes = new_figure(2.05, 1.0).add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, 2.05), ylim=(0, 1))
     draw_legend(long, axes)
-    assert min(text.get_fontsize() for text in axes.texts) > 6.0
+    assert min(float(text.get_fontsize()) for text in axes.texts) > 6.0
 
 
 def test_what_is_no_overlay_has_no_symbol_and_no_key() -> None:
