@@ -32,7 +32,7 @@ class ParquetReader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        with _on_disk(source) as path:
+        with _on_disk(source, ".parquet") as path:
             try:
                 schema = pq.read_schema(path)
             except (pa.ArrowInvalid, OSError) as error:
@@ -54,7 +54,7 @@ class ParquetReader:
         """Read the wanted columns."""
         names = list(dict.fromkeys((*wanted.numbers, *wanted.texts)))
         row = 1
-        with _on_disk(self._source) as path:
+        with _on_disk(self._source, ".parquet") as path:
             try:
                 with pq.ParquetFile(path) as file:
                     for part in file.iter_batches(batch_size=_BATCH_ROWS, columns=names):
@@ -71,7 +71,7 @@ class GeoPackageReader:
         import pyogrio  # noqa: PLC0415 -- GDAL's vector part is slow to load and few need it
 
         self._source = source
-        with _on_disk(source) as path:
+        with _on_disk(source, ".gpkg") as path:
             try:
                 info = pyogrio.read_info(path)
                 with pyogrio.open_arrow(path, use_pyarrow=True) as (meta, reader):
@@ -109,7 +109,7 @@ class GeoPackageReader:
         names = [n for n in (*wanted.numbers, *wanted.texts) if n not in self._axes]
         row = 1
         with (
-            _on_disk(self._source) as path,
+            _on_disk(self._source, ".gpkg") as path,
             pyogrio.open_arrow(
                 path, columns=list(dict.fromkeys(names)), batch_size=_BATCH_ROWS, use_pyarrow=True
             ) as (_, reader),
@@ -170,13 +170,13 @@ def _points(column: Any) -> tuple[Floats, Floats]:  # noqa: ANN401 -- PyArrow ha
 
 
 @contextmanager
-def _on_disk(source: Source) -> Iterator[Path]:
+def _on_disk(source: Source, suffix: str) -> Iterator[Path]:
     """Give a path to the plain file: its own, or a temporary copy of what an archive holds."""
     if source.compression == "none":
         yield source.path
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "table"
+        copy = Path(folder) / f"table{suffix}"
         with source.open() as packed, copy.open("wb") as plain:
             while piece := packed.read(_COPY_BYTES):
                 plain.write(piece)

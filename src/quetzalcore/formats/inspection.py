@@ -279,9 +279,7 @@ def _magnetic(tallies: Mapping[str, _Tally], trial: _Trial) -> tuple[MagneticCha
     )
 
 
-def _warnings(
-    tallies: Mapping[str, _Tally], rejected: RejectedRows, rows: int
-) -> tuple[str, ...]:
+def _warnings(tallies: Mapping[str, _Tally], rejected: RejectedRows, rows: int) -> tuple[str, ...]:
     found = [f"{times:,} rows were left out: {kind}" for kind, times in rejected.reasons.items()]
     found += [
         f"column {name}: {tally.missing:,} of {rows:,} values are missing"

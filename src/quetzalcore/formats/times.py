@@ -134,7 +134,7 @@ def seconds_of_texts(texts: Any) -> Clock:  # noqa: ANN401 -- PyArrow has no typ
     parts = pc.extract_regex(
         texts,
         r"^\s*(?P<date>[^\sT:]+[-/.][^\sT:]+[-/.][^\sT:]+)?[\sT]*"
-        r"(?P<h>\d{1,2}):(?P<m>\d{1,2})(:(?P<s>\d{1,2}(\.\d*)?))?\s*(?P<z>Z|[+-]\d\d:?\d\d)?\s*$",
+        r"(?P<h>\d{1,2}):(?P<m>\d{1,2})(?::(?P<s>\d{1,2}(?:\.\d*)?))?\s*(?P<z>Z|[+-]\d\d:?\d\d)?\s*$",
     )
     clock = _number(parts, "h") * 3600.0 + _number(parts, "m") * 60.0
     clock = clock + np.nan_to_num(_number(parts, "s")) - _zone(parts)
