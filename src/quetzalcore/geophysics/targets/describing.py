@@ -70,13 +70,18 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Window:
-    """The field around one outline, other anomalies' cells left out."""
+    """The field around one outline, without other anomalies' cells.
+
+    ``owner`` says for the whole grid which candidate took each cell; this one is ``number``.
+    """
 
     easting_m: Floats
     northing_m: Floats
     tmi_nt: Floats
     rtp_nt: Floats
     stride: int
+    owner: NDArray[np.int32]
+    number: int
 
     @property
     def amplitude_nt(self) -> float:
@@ -90,6 +95,8 @@ def describe(
     """Describe one outlined blob from the field around it."""
     axes = outline_axes(region, setting.frame)
     body = interpret(axes, _sample(window, setting), field=setting.field, field_nt=setting.field_nt)
+    if body is not None and _is_elsewhere(body, region, window, setting.frame):
+        body = None
     direction = None if body is None else direction_of(body.fit, setting.field)
     estimates = _depths(axes, body, setting)
     depth, interval = combine_depths(estimates)
@@ -138,6 +145,16 @@ def _sample(window: Window, setting: Setting) -> FieldSample:
     )
 
 
+def _is_elsewhere(body: Interpretation, region: Region, window: Window, frame: Frame) -> bool:
+    """Tell whether the fit found another anomaly's source: it lies in that one's outline."""
+    row = round(region.centre_row + float(body.fit.point[1]) / frame.north_m)
+    column = round(region.centre_column + float(body.fit.point[0]) / frame.east_m)
+    n, m = window.owner.shape
+    if not (0 <= row < n and 0 <= column < m):
+        return True
+    return int(window.owner[row, column]) not in {0, window.number}
+
+
 def _swing(window: Window) -> tuple[float, float]:
     """Return how far the reduced field falls below and rises above its median, both positive."""
     base = float(np.median(window.rtp_nt))
@@ -174,6 +191,8 @@ def take_window(
         tmi_nt=tmi[keep].astype(np.float64),
         rtp_nt=rtp[keep].astype(np.float64),
         stride=stride,
+        owner=owner,
+        number=number,
     )
 
 
@@ -208,7 +227,7 @@ def _reasons(
 ) -> tuple[str, ...]:
     said = []
     if body is None:
-        said.append("no simple body explains the field: depth is from the outline's width")
+        said.append("no simple body of its own explains the field: depth is from the outline's width")
     else:
         said.append(f"a {body.shape} explains {100 * body.fit.explained:.0f} % of the field here")
     if body is not None and body.shape is BodyShape.BALL:
