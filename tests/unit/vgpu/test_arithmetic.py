@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -54,6 +55,24 @@ def test_the_scalar_functions_are_the_same_outside_a_kernel(
     assert type(angle(dtype(1), dtype(2))) is dtype
     assert power_of_two_below(dtype(700)) == 512
     assert power_of_two_below(dtype(0.3)) == 0.25
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled_they_keep_the_precision_of_their_argument(
+    dtype: type[np.float64 | np.float32],
+) -> None:
+    @numba.njit  # type: ignore[untyped-decorator]  # Numba has no types
+    def all_of_them(y: Real, x: Real) -> tuple[Real, Real, Real]:
+        return angle(y, x), log_ratio(y, x), power_of_two_below(x)
+
+    y, x = dtype(1.7), dtype(0.3)
+    one, other, third = all_of_them(y, x)
+    eps = float(np.finfo(dtype).eps)
+    assert one == pytest.approx(float(angle(y, x)), rel=4 * eps)
+    assert other == pytest.approx(float(log_ratio(y, x)), rel=4 * eps)
+    assert third == 0.25
+    kinds = numba.typeof(dtype(0))
+    assert all_of_them.nopython_signatures[0].return_type.dtype == kinds
 
 
 @pytest.mark.kernels
