@@ -33,6 +33,9 @@ app.command("igrf")(igrf.igrf)
 app.command("demo")(demo.demo)
 
 
+_INTERRUPTED = 130
+
+
 def _version(value: bool) -> None:  # noqa: FBT001 -- Typer's callback protocol
     if value:
         print(quetzalcore.__version__)
@@ -79,9 +82,10 @@ def run(arguments: Sequence[str] | None = None) -> None:
             raise
         note(f"Error: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        note("Stopped. Nothing was written.")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # Typer has turned Ctrl-C into this
+            note("Stopped. Nothing was written.")
+        raise
     except Exception as error:
         if debug:
             raise
