@@ -13,8 +13,6 @@ from quetzalcore.geophysics.conditioning import compensate, fit_compensation
 from quetzalcore.geophysics.conditioning.compensation import tolles_lawson_terms
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 NAMES = ("flux_x", "flux_y", "flux_z")
 FIELD_NT = 50_000.0
 RATE_HZ = 10.0

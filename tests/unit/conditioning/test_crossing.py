@@ -38,7 +38,8 @@ def test_misfit_is_tie_minus_traverse_and_gradient_is_of_both_lines(
     assert found.gradient_nt_m == pytest.approx(0.5)
     assert found.height_difference_m == pytest.approx(15.0)
     stats = crossover_stats(found.misfit_nt)
-    assert (stats.count, stats.median_nt) == (84, pytest.approx(12.0))
+    assert stats.count == 84
+    assert stats.median_nt == pytest.approx(12.0)
     assert stats.rms_nt == pytest.approx(12.0)
     assert stats.spread_nt == pytest.approx(0.0, abs=1e-9)
 
@@ -63,4 +64,5 @@ def test_more_crossings_than_first_made_room_for_are_all_kept(
     flown: Survey, lines: tuple[LineSummary, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crossing, "_FIRST_CAPACITY", 5)
-    assert len(crossovers(flown, lines)) == 84
+    few = flown.select((flown.line < 4) | (flown.line > 20))
+    assert len(crossovers(few, lines)) == 16

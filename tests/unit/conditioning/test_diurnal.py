@@ -11,8 +11,6 @@ from quetzalcore.errors import BadSurvey
 from quetzalcore.geophysics.conditioning import BaseStation, correct_diurnal, remove_main_field
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 
 def variation(time_s: Floats) -> Floats:
     wave: Floats = 30.0 * np.sin(time_s / 700.0) + 0.005 * time_s

@@ -14,8 +14,6 @@ from quetzalcore.geophysics.conditioning import GradientKind, pseudo_lines, use_
 from quetzalcore.geophysics.quality import LineSummary
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 Lines = tuple[LineSummary, ...]
 Truth = Callable[[Floats, Floats], Floats]
 

@@ -11,8 +11,6 @@ from quetzalcore.geophysics.conditioning.heading import estimate_heading_offset
 from quetzalcore.geophysics.quality import LineSummary
 from quetzalcore.geophysics.survey import Survey
 
-pytestmark = pytest.mark.kernels
-
 
 def test_an_offset_between_directions_is_found_and_removed(
     flown: Survey, lines: tuple[LineSummary, ...]

@@ -17,8 +17,6 @@ from quetzalcore.geophysics.conditioning.misfit import estimate_errors
 from quetzalcore.geophysics.quality import LineKind, LineSummary, classify_lines
 from quetzalcore.geophysics.survey import Survey
 
-pytestmark = pytest.mark.kernels
-
 Lines = tuple[LineSummary, ...]
 
 

@@ -9,8 +9,6 @@ from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.conditioning import despike
 from quetzalcore.geophysics.survey import Survey
 
-pytestmark = pytest.mark.kernels
-
 
 def test_spikes_are_replaced_by_what_was_there(flown: Survey) -> None:
     noisy = flown.tmi_nt + np.random.default_rng(1).normal(0.0, 0.02, len(flown))

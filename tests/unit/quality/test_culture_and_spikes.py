@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from quetzalcore.geophysics.quality import assess
 from quetzalcore.geophysics.survey import Survey
-
-pytestmark = pytest.mark.kernels
 
 
 def test_one_wrong_reading_is_a_spike_and_no_culture() -> None:

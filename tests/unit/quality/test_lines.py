@@ -20,8 +20,6 @@ from quetzalcore.geophysics.quality.geometry import (
 )
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 Build = Callable[..., Survey]
 Line = Callable[..., tuple[Floats, Floats]]
 

@@ -11,8 +11,6 @@ from quetzalcore.geophysics.quality.geometry import pieces_of, runs_of
 from quetzalcore.geophysics.quality.noise import fourth_difference_nt, run_noise_nt, spike_rows
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 Build = Callable[..., Survey]
 Line = Callable[..., tuple[Floats, Floats]]
 

@@ -12,8 +12,6 @@ from quetzalcore.errors import BadSurvey
 from quetzalcore.geophysics.quality import CultureKind, assess
 from quetzalcore.geophysics.survey import Floats, HeightRole, Survey
 
-pytestmark = pytest.mark.kernels
-
 Build = Callable[..., Survey]
 Line = Callable[..., tuple[Floats, Floats]]
 

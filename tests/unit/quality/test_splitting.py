@@ -11,8 +11,6 @@ from quetzalcore.errors import BadSurvey
 from quetzalcore.geophysics.quality import LineKind, classify_lines, split_lines
 from quetzalcore.geophysics.survey import Floats, Survey
 
-pytestmark = pytest.mark.kernels
-
 
 def boustrophedon(*, lines: int, count: int, spacing_m: float) -> tuple[Floats, Floats]:
     """Fly east and west with half-circle turns of many stations, then one tie north."""

@@ -17,6 +17,8 @@ __all__ = ["ErrorModel", "estimate_errors", "misfit_deviation_nt", "refined", "t
 _LEAST_NT = 0.05
 _BINS = 8  # of equal count, by gradient
 _FITS = 10
+_CLIP = 4.0  # robust deviations
+_ENOUGH_PAIRS, _MANY_PAIRS = 30, 60
 _CALM = 0.5  # quantile of the gradient: drift is looked for where position matters least
 _FAR_ON_TRAVERSE = (2, 3)  # crossovers apart: only the level is still the same
 _FAR_ON_TIE = (4, 5, 6)  # beyond the strike length of one anomaly, which mimics drift
@@ -127,21 +129,35 @@ class _Sequence:
         return cls(misfit_nt=misfit_nt[order], line=line[order], calm=calm[order])
 
     def covariance(self, lags: tuple[int, ...]) -> float:
-        """Return the robust covariance of crossovers so far apart on one line, less half its error.
+        """Return the covariance of crossovers so far apart on one line, less half its error.
 
-        NaN where there are fewer than two such pairs.
+        Misfits are clipped at four robust deviations. Where fewer than thirty calm pairs are there, all
+        count; NaN where there are fewer than two. Where there are many, the covariance by medians
+        must agree: the smaller of the two counts.
         """
-        first, second = [], []
-        for lag in lags:
-            pair = (self.line[lag:] == self.line[:-lag]) & self.calm[lag:] & self.calm[:-lag]
-            first.append(self.misfit_nt[:-lag][pair])
-            second.append(self.misfit_nt[lag:][pair])
-        a, b = np.concatenate(first), np.concatenate(second)
-        if len(a) < 2:  # noqa: PLR2004 -- a pair has no spread
+        pairs = np.concatenate([self._pairs(lag) for lag in lags])
+        calm = self.calm[pairs].all(axis=1)
+        pairs = pairs[calm] if calm.sum() >= _ENOUGH_PAIRS else pairs
+        if len(pairs) < 2:  # noqa: PLR2004 -- a pair has no spread
             return float("nan")
-        plus, minus = (MAD_TO_SIGMA * np.median(np.abs(x)) for x in (a + b, a - b))
-        error = 2.0 * float(plus**2 + minus**2) / 4.0 / np.sqrt(len(a))
-        return float(float(plus**2 - minus**2) / 4.0 - _CAUTION * error)
+        values = self.misfit_nt[pairs]
+        most = _CLIP * MAD_TO_SIGMA * float(np.median(np.abs(values)))
+        first, second = np.clip(values, -most, most).T
+        error = float(np.sqrt(np.mean(first**2) * np.mean(second**2) / len(pairs)))
+        shared = float(np.mean(first * second))
+        if len(pairs) >= _MANY_PAIRS:
+            shared = min(shared, _robust_covariance(values[:, 0], values[:, 1]))
+        return shared - _CAUTION * error
+
+    def _pairs(self, lag: int) -> NDArray[np.intp]:
+        """Return places (p, 2) of crossovers ``lag`` apart on one line."""
+        first = np.flatnonzero(self.line[lag:] == self.line[:-lag])
+        return np.column_stack([first, first + lag])
+
+
+def _robust_covariance(first: Floats, second: Floats) -> float:
+    plus, minus = (MAD_TO_SIGMA * np.median(np.abs(x)) for x in (first + second, first - second))
+    return float(plus**2 - minus**2) / 4.0
 
 
 def _group_medians(values: Floats, group: NDArray[np.intp]) -> Floats:
