@@ -32,10 +32,11 @@ def figures() -> list[Figure]:
     figures = [
         _race("no padding on either side", plain, lambda: _harmonica(grid), peer),
         _race(
-            "ours padded by 10 % a side and detrended (the default)",
+            "both padded by 10 % a side; ours detrended and smoothly filled too (the default)",
             lambda: _ours(grid),
-            lambda: _harmonica(grid),
-            peer,
+            lambda: _padded_harmonica(grid),
+            peer.replace("no padding", "after numpy.pad and with the margin cut off again"),
+            bar=0.0,
         ),
     ]
     ours_mib, theirs_mib = _peak_mib(plain), _peak_mib(lambda: _harmonica(grid))
@@ -51,7 +52,14 @@ def figures() -> list[Figure]:
     return [*figures, memory]
 
 
-def _race(what: str, ours: Callable[[], object], theirs: Callable[[], object], peer: str) -> Figure:
+def _race(
+    what: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    peer: str,
+    *,
+    bar: float = _BAR,
+) -> Figure:
     mine, other, ratio = interleave(ours, theirs, runs=7)
     return Figure(
         work=f"RTP + tilt + analytic signal + upward, {_SIZE} x {_SIZE} float64; {what}",
@@ -59,8 +67,8 @@ def _race(what: str, ours: Callable[[], object], theirs: Callable[[], object], p
         peer=f"{other:.3f} s",
         peer_name=peer,
         ratio=ratio,
-        bar=f"at least {_BAR:g}x",
-        met=ratio >= _BAR,
+        bar=f"at least {bar:g}x" if bar else "none, for information",
+        met=ratio >= bar,
     )
 
 
@@ -94,6 +102,16 @@ def _harmonica(grid: xr.DataArray) -> dict[str, xr.DataArray]:
             "analytic_signal": harmonica.total_gradient_amplitude(grid),
             "upward": harmonica.upward_continuation(grid, 200.0),
         }
+
+
+def _padded_harmonica(grid: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Do what a user of harmonica does: pad, call, crop."""
+    margin = _SIZE // 10
+    axis = _CELL_M * np.arange(-margin, _SIZE + margin, dtype=np.float64)
+    values = np.pad(grid.to_numpy(), margin, mode="linear_ramp")
+    made = _harmonica(make_grid(values, axis, axis, name="tmi", unit="nT"))
+    inner = slice(margin, -margin)
+    return {name: product[inner, inner] for name, product in made.items()}
 
 
 def _agree(grid: xr.DataArray) -> None:

@@ -47,7 +47,7 @@ def test_sides_that_differ_are_the_uncertainty() -> None:
     plain = depth.tilt_depth(_contact())
     np.testing.assert_allclose(plain.uncertainty_m, 6.25, atol=0.5)
     # 10 degrees up: zero at 150 tan(-10), 45 at 150 tan 35, -45 at 150 tan(-55)
-    shifted = depth.tilt_depth(_contact(shift=10.0))
+    shifted = depth.tilt_depth(_contact(shift=10.0), largest_ratio=0.5)
     zero, inner, outer = 150.0 * np.tan(np.radians([-10.0, 35.0, -55.0]))
     np.testing.assert_allclose(shifted.depth_m, 0.5 * (inner - outer), rtol=0.01)
     difference = 0.5 * abs((inner - zero) - (zero - outer))
@@ -76,7 +76,9 @@ def test_a_flat_tilt_has_no_depths() -> None:
     assert not len(depth.tilt_depth(cross))
 
 
-@pytest.mark.parametrize("options", [{"deepest_m": 0.0}, {"largest_ratio": -1.0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"deepest_m": 0.0}, {"deepest_m": float("inf")}, {"largest_ratio": -1.0}], ids=str
+)
 def test_limits_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(BadParameter):
         depth.tilt_depth(_contact(size=8), **options)

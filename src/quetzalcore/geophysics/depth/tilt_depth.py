@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 _FIELDS = 5
 _SLICES_PER_WORKER = 4
 _STEP_CELLS = 0.5
+_DEEPEST_CELLS = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +51,7 @@ class TiltDepth:
 
 
 def tilt_depth(
-    tilt: xr.DataArray, *, deepest_m: float = math.inf, largest_ratio: float = 0.5
+    tilt: xr.DataArray, *, deepest_m: float | None = None, largest_ratio: float = 0.25
 ) -> TiltDepth:
     """Measure depths to vertical contacts by the tilt-depth method.
 
@@ -62,9 +63,8 @@ def tilt_depth(
     ----------
     tilt : (rows, columns) xr.DataArray
         Degrees, of data reduced to the pole. NaN cells end a walk: points beside them are left out.
-    deepest_m : float
-        Points that do not reach +-45 degrees within this distance are left out; at most a quarter
-        of the grid's shorter side.
+    deepest_m : float, optional
+        Points that do not reach +-45 degrees within this distance are left out; 40 cells by default.
     largest_ratio : float
         The largest uncertainty over depth that is kept.
 
@@ -78,15 +78,15 @@ def tilt_depth(
     Salem, A., Williams, S., Fairhead, J. D., Ravat, D. & Smith, R. (2007), The Leading Edge 26,
     1502-1505.
     """
-    if not (deepest_m > 0.0 and largest_ratio > 0.0):
+    row_m, column_m = spacing_m(tilt)
+    reach_m = _DEEPEST_CELLS * min(row_m, column_m) if deepest_m is None else deepest_m
+    if not (0.0 < reach_m < math.inf and largest_ratio > 0.0):
         raise BadParameter(
             f"deepest_m is {deepest_m} and largest_ratio {largest_ratio}",
-            hint="give both above 0",
+            hint="give both above 0, and finite",
         )
-    row_m, column_m = spacing_m(tilt)
     values = np.ascontiguousarray(tilt.to_numpy(), dtype=np.float64)
     rows, columns = values.shape
-    reach_m = min(deepest_m, 0.25 * min(rows * row_m, columns * column_m))
     slabs = max(1, min(rows, worker_count() * _SLICES_PER_WORKER))
     edges = [rows * i // slabs for i in range(slabs + 1)]
 
