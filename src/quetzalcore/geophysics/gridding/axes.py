@@ -91,7 +91,9 @@ def grid_axes(
             f"cells of {cell_size_m} m would make a grid of {nodes:,} nodes",
             hint="give a larger cell size, or check that positions are metres, not degrees",
         )
-    east, north = (np.arange(first, last + 1) * cell_size_m for first, last in spans)
+    east, north = (
+        np.arange(first, last + 1, dtype=np.float64) * cell_size_m for first, last in spans
+    )
     return east, north
 
 

@@ -104,7 +104,7 @@ def _cells(
     northing_axis_m: Floats,
     weights: Floats | None,
 ) -> Ints:
-    """Number the cell of each point; -1 where the point is left out."""
+    """Return the cell number of each point; -1 where the point is left out."""
     cells = np.empty(len(values), dtype=np.int32)
     grid = np.array(
         [
@@ -148,7 +148,7 @@ def _number_cells(
 
 @kernel
 def _sort_by_cell(cells: Ints, count: int) -> tuple[Ints, Ints]:
-    """Counting sort: the points of cell c are ``order[start[c] : start[c + 1]]``, in their order."""
+    """Sort by counting: cell c holds the points ``order[start[c] : start[c + 1]]``, in their order."""
     start = np.zeros(count + 1, dtype=np.int32)
     for i in range(len(cells)):
         if cells[i] >= 0:

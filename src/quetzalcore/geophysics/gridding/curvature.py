@@ -19,7 +19,8 @@ from quetzalcore.geophysics.survey import Bools, Floats
 
 __all__ = ["Gridded", "minimum_curvature"]
 
-_STIFFNESS = 100.0  # weight of a squared misfit against bending: attenuates < 1 % beyond 8 cells
+_TRUST = 6.0  # weight of a squared misfit against bending, for each reading in the block ...
+_LEAST_TRUST, _MOST_TRUST = 24.0, 64.0  # ... but never softer (a lone reading) or harder than this
 _MAX_CYCLES = 200
 _LEAST_POINTS = 3
 
@@ -65,7 +66,7 @@ def minimum_curvature(
     tension: float = 0.0,
     weights: Floats | None = None,
     blank_distance_m: float | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float = 2e-5,
     name: str = "tmi",
     unit: str = "nT",
     crs: str | None = None,
@@ -74,10 +75,11 @@ def minimum_curvature(
 
     Points are reduced to block medians (:func:`block_median`); then the surface minimises
 
-    (1 - T) * bending + T * membrane energy + 100 * sum of squared misfits,
+    (1 - T) * bending + T * membrane energy + sum of W * misfit squared
 
     on unit cells, free at the edges, where the misfit is taken at each block's true position by
-    cubic interpolation. With T = 0 planes are reproduced exactly.
+    cubic interpolation and W is 6 for each reading in the block, held between 24 and 64. With T = 0
+    planes are reproduced exactly.
 
     Parameters
     ----------
@@ -211,9 +213,10 @@ def _solve(
     tolerance: float,
     weights: Floats | None,
 ) -> Solution:
-    trust = np.full(len(blocks.values), _STIFFNESS)
+    trust = np.clip(_TRUST * blocks.count, _LEAST_TRUST, _MOST_TRUST)
     if weights is not None:
-        trust *= blocks.weight / float(blocks.weight.mean())
+        each = blocks.weight / blocks.count
+        trust *= each / float(each.mean())
     points = Points(
         y=(blocks.northing_m - north[0]) / ((north[-1] - north[0]) / (len(north) - 1)),
         x=(blocks.easting_m - east[0]) / ((east[-1] - east[0]) / (len(east) - 1)),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from quetzalcore.geophysics.gridding.assembly import DirectSolver, factorise
 from quetzalcore.geophysics.gridding.operator import (
     Operator,
     absolute_row_sums,
@@ -26,9 +26,8 @@ __all__ = ["Level", "Points", "build_levels", "sliced", "v_cycle"]
 Array = NDArray[Any]
 _COARSEST = 9  # nodes along the shorter side below which a sparse factor is cheaper
 _DEGREE = 3  # Chebyshev steps before and after the coarse correction
-_SPREAD = 12.0  # the smoother damps eigenvalues between 1/12 of the largest and the largest
+_SPREAD = 20.0  # the smoother damps eigenvalues between 1/20 of the largest and the largest
 _MIN_ROWS = 64  # rows a thread is worth
-_RIDGE = 1e-7  # holds what no point holds (one line only): the coarsest matrix stays regular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +46,11 @@ class Level:
     shape: tuple[int, int]
     operator: Operator
     inverse: Array
-    buffers: tuple[Array, Array, Array, Array, Array]
-    factor: Any = None
+    buffers: tuple[Array, ...]
+    factor: DirectSolver | None = None
 
 
-def sliced(work: Any, rows: int) -> None:
+def sliced(work: Callable[[int, int], object], rows: int) -> None:
     """Run ``work(first, last)`` over rows on all threads."""
     for_slices(rows, work, min_slice=_MIN_ROWS)
 
@@ -78,14 +77,14 @@ def build_levels(shape: tuple[int, int], points: Points, *, tension: float) -> l
 
 
 def _level(shape: tuple[int, int], operator: Operator, *, last: bool) -> Level:
-    sums = absolute_row_sums(operator, shape)
+    sums = absolute_row_sums(operator)
     spare = tuple(np.zeros(shape, dtype=np.float32) for _ in range(5))
     return Level(
         shape=shape,
         operator=operator,
         inverse=np.float32(1.0) / sums,
         buffers=spare,
-        factor=_factor(operator, shape) if last else None,
+        factor=factorise(operator, shape) if last else None,
     )
 
 
@@ -100,49 +99,7 @@ def _coarsen(points: Points, *, merge: bool) -> Points:
     return Points(
         y=np.bincount(group, trust * y) / total,
         x=np.bincount(group, trust * x) / total,
-        trust=total,
-    )
-
-
-def dense_bands(band: Array) -> Any:
-    """Return one axis' band as a sparse matrix."""
-    half = band.shape[1] // 2
-    n = len(band)
-    return scipy.sparse.diags(
-        [
-            band[max(0, -k) : n - max(0, k), k + half].astype(np.float64)
-            for k in range(-half, half + 1)
-        ],
-        range(-half, half + 1),
-    )
-
-
-def sparse_matrix(op: Operator, shape: tuple[int, int]) -> Any:
-    """Assemble A as a sparse matrix."""
-    ky, kx, ly, lx = (dense_bands(b) for b in (op.bend_y, op.bend_x, op.slope_y, op.slope_x))
-    iy, ix = scipy.sparse.identity(shape[0]), scipy.sparse.identity(shape[1])
-    kron = scipy.sparse.kron
-    energy = float(op.bend) * (kron(ky, ix) + kron(iy, kx) + 2.0 * kron(ly, lx)) + float(
-        op.slope
-    ) * (kron(ly, ix) + kron(iy, lx))
-    steps = np.arange(4)
-    columns = (op.row[:, None] + steps)[:, :, None] * shape[1] + (op.column[:, None] + steps)[
-        :, None
-    ]
-    weights = op.weight_y[:, :, None].astype(np.float64) * op.weight_x[:, None, :]
-    count = len(op.row)
-    rows = np.repeat(np.arange(count), 16)
-    points = scipy.sparse.csr_matrix(
-        (weights.ravel(), (rows, columns.ravel())), shape=(count, shape[0] * shape[1])
-    )
-    return (energy + points.T @ scipy.sparse.diags(op.trust.astype(np.float64)) @ points).tocsc()
-
-
-def _factor(op: Operator, shape: tuple[int, int]) -> Any:
-    matrix = sparse_matrix(op, shape)
-    ridge = _RIDGE * float(op.bend + op.slope)
-    return scipy.sparse.linalg.splu(
-        matrix + ridge * scipy.sparse.identity(matrix.shape[0], format="csc")
+        trust=np.asarray(total, dtype=np.float64),
     )
 
 
@@ -151,7 +108,7 @@ def v_cycle(levels: list[Level], right: Array, depth: int = 0) -> Array:
     level = levels[depth]
     if level.factor is not None:
         solved = level.factor.solve(right.astype(np.float64).ravel())
-        return np.asarray(solved.reshape(level.shape), dtype=np.float32)
+        return solved.reshape(level.shape).astype(np.float32)
     u, spare, step, scratch, keep = level.buffers
     np.copyto(keep, right)
     u, spare = _smooth(level, u, spare, step, scratch, keep, from_zero=True)
@@ -177,24 +134,36 @@ def _smooth(
     from_zero: bool,
 ) -> tuple[Array, Array]:
     """Chebyshev steps on the eigenvalues of D^-1 A between 1/spread and 1; returns (u, the spare)."""
-    low, high = 1.0 / _SPREAD, 1.0
-    centre, half = 0.5 * (high + low), 0.5 * (high - low)
+    centre, half = 0.5 * (1.0 + 1.0 / _SPREAD), 0.5 * (1.0 - 1.0 / _SPREAD)
     rho = half / centre
     momentum, gain = 0.0, 1.0 / centre
-    if from_zero:
-        u[...] = 0.0
-    step[...] = 0.0
     for k in range(_DEGREE):
-        if k:
-            nxt = 1.0 / (2.0 * centre / half - rho)
-            momentum, gain = nxt * rho, 2.0 * nxt / half
-            rho = nxt
-        m, g = np.float32(momentum), np.float32(gain)
-        sliced(
-            lambda a, b, u=u, new=new, m=m, g=g: smooth_rows(
-                level.operator, u, new, step, right, level.inverse, scratch, m, g, a, b
-            ),
-            level.shape[0],
-        )
+        if k == 0 and from_zero:
+            np.multiply(level.inverse, right, out=step)
+            step *= np.float32(gain)
+            np.copyto(new, step)
+        else:
+            _chebyshev_step(level, u, new, step, right, scratch, (momentum, gain))
+        following = 1.0 / (2.0 * centre / half - rho)
+        momentum, gain = following * rho, 2.0 * following / half
+        rho = following
         u, new = new, u
     return u, new
+
+
+def _chebyshev_step(
+    level: Level,
+    u: Array,
+    new: Array,
+    step: Array,
+    right: Array,
+    scratch: Array,
+    rates: tuple[float, float],
+) -> None:
+    momentum, gain = np.float32(rates[0]), np.float32(rates[1])
+    sliced(
+        lambda a, b: smooth_rows(
+            level.operator, u, new, step, right, level.inverse, scratch, momentum, gain, a, b
+        ),
+        level.shape[0],
+    )

@@ -104,24 +104,46 @@ def _bands(nodes: int) -> tuple[Floats, Floats]:
 
 @kernel
 def _energy_edge(op: Operator, u: Array, i: int, j: int) -> float:
-    """Energy part of (A u)[i, j] with all bands looked up: for columns near the sides."""
+    """Energy part of (A u)[i, j] near the sides; bands are 0 where they would leave the grid."""
     rows, columns = u.shape
     total = 0.0
     for a in range(-2, 3):
-        if 0 <= i + a < rows:
-            total += op.bend * op.bend_y[i, a + 2] * u[i + a, j]
-        if 0 <= j + a < columns:
-            total += op.bend * op.bend_x[j, a + 2] * u[i, j + a]
+        y, x = min(max(i + a, 0), rows - 1), min(max(j + a, 0), columns - 1)
+        total += op.bend * (op.bend_y[i, a + 2] * u[y, j] + op.bend_x[j, a + 2] * u[i, x])
     for a in range(-1, 2):
-        if 0 <= i + a < rows:
-            total += op.slope * op.slope_y[i, a + 1] * u[i + a, j]
-            for b in range(-1, 2):
-                if 0 <= j + b < columns:
-                    cross = op.slope_y[i, a + 1] * op.slope_x[j, b + 1]
-                    total += 2.0 * op.bend * cross * u[i + a, j + b]
-        if 0 <= j + a < columns:
-            total += op.slope * op.slope_x[j, a + 1] * u[i, j + a]
+        y, x = min(max(i + a, 0), rows - 1), min(max(j + a, 0), columns - 1)
+        total += op.slope * (op.slope_y[i, a + 1] * u[y, j] + op.slope_x[j, a + 1] * u[i, x])
+        for b in range(-1, 2):
+            x = min(max(j + b, 0), columns - 1)
+            total += 2.0 * op.bend * op.slope_y[i, a + 1] * op.slope_x[j, b + 1] * u[y, x]
     return total
+
+
+@fast_kernel
+def _stencil_row(
+    row: Array,
+    here: Array,
+    below: Array,
+    above: Array,
+    two_below: Array,
+    two_above: Array,
+    weights: tuple[Any, ...],
+) -> None:
+    """Apply 13 constant weights along a row; offsets count upward from 0, which SIMD needs."""
+    centre, side, two, south, north, south_side, north_side, two_south, two_north = weights
+    n = len(row) - 4
+    for j in range(n):
+        row[j + 2] = (
+            centre * here[j + 2]
+            + side * (here[j + 1] + here[j + 3])
+            + two * (here[j] + here[j + 4])
+            + south * below[j + 2]
+            + north * above[j + 2]
+            + south_side * (below[j + 1] + below[j + 3])
+            + north_side * (above[j + 1] + above[j + 3])
+            + two_south * two_below[j + 2]
+            + two_north * two_above[j + 2]
+        )
 
 
 @fast_kernel
@@ -146,18 +168,8 @@ def _energy_row(op: Operator, u: Array, out: Array, i: int) -> None:
         + slope
     )
     d0, d2 = -twice * s0, -twice * s2
-    for j in range(2, columns - 2):
-        out[i, j] = (
-            centre * here[j]
-            + side * (here[j - 1] + here[j + 1])
-            + bend * (here[j - 2] + here[j + 2])
-            + n0 * below[j]
-            + n2 * above[j]
-            + d0 * (below[j - 1] + below[j + 1])
-            + d2 * (above[j - 1] + above[j + 1])
-            + k0 * two_below[j]
-            + k4 * two_above[j]
-        )
+    weights = (centre, side, bend, n0, n2, d0, d2, k0, k4)
+    _stencil_row(out[i], here, below, above, two_below, two_above, weights)
     for j in (0, 1, columns - 2, columns - 1):
         out[i, j] = _energy_edge(op, u, i, j)
 
@@ -167,28 +179,26 @@ def apply_rows(op: Operator, u: Array, out: Array, first: int, last: int) -> Non
     """Write rows ``first:last`` of A u; points whose support crosses the rows are recomputed."""
     for i in range(first, last):
         _energy_row(op, u, out, i)
+    flat, grid, step = u.ravel(), out.ravel(), np.uint64(u.shape[1])
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)  # unsigned: no index from the end
     for p in range(op.start[max(first - 3, 0)], op.start[last]):
-        i, j = op.row[p], op.column[p]
-        wx0, wx1, wx2, wx3 = (
-            op.weight_x[p, 0],
-            op.weight_x[p, 1],
-            op.weight_x[p, 2],
-            op.weight_x[p, 3],
-        )
-        value = u[i, j] - u[i, j]
+        i, corner = op.row[p], np.uint64(op.row[p]) * step + np.uint64(op.column[p])
+        w0, w1, w2, w3 = op.weight_x[p, 0], op.weight_x[p, 1], op.weight_x[p, 2], op.weight_x[p, 3]
+        value = w0 - w0
         for a in range(4):
-            row = u[i + a]
+            k = corner + np.uint64(a) * step
             value += op.weight_y[p, a] * (
-                wx0 * row[j] + wx1 * row[j + 1] + wx2 * row[j + 2] + wx3 * row[j + 3]
+                w0 * flat[k] + w1 * flat[k + one] + w2 * flat[k + two] + w3 * flat[k + three]
             )
         value *= op.trust[p]
         for a in range(4):
             if first <= i + a < last:
                 push = op.weight_y[p, a] * value
-                out[i + a, j] += push * wx0
-                out[i + a, j + 1] += push * wx1
-                out[i + a, j + 2] += push * wx2
-                out[i + a, j + 3] += push * wx3
+                k = corner + np.uint64(a) * step
+                grid[k] += push * w0
+                grid[k + one] += push * w1
+                grid[k + two] += push * w2
+                grid[k + three] += push * w3
 
 
 @kernel
@@ -206,7 +216,7 @@ def data_rows(op: Operator, values: Array, out: Array, magnitudes: int) -> None:
                 out[op.row[p] + a, op.column[p] + b] += scale * push
 
 
-def absolute_row_sums(op: Operator, shape: tuple[int, int]) -> Array:
+def absolute_row_sums(op: Operator) -> Array:
     """Return a bound of the row sums of |A|: divided by it, no eigenvalue of A exceeds 1."""
     bend = [np.abs(band).sum(axis=1) for band in (op.bend_y, op.bend_x)]
     slope = [np.abs(band).sum(axis=1) for band in (op.slope_y, op.slope_x)]
@@ -227,8 +237,8 @@ def smooth_rows(
     right: Array,
     inverse: Array,
     scratch: Array,
-    momentum: float,
-    gain: float,
+    momentum: np.float32,
+    gain: np.float32,
     first: int,
     last: int,
 ) -> None:

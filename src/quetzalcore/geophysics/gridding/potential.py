@@ -8,7 +8,6 @@ tiles that do not touch it, and the far field of a tile is interpolated from its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +106,7 @@ def _starts(tile: Ints, tiling: Tiling) -> NDArray[np.int64]:
 class _Boxes:
     """Chebyshev nodes of a tile's box, the same in all tiles, for sources and for targets."""
 
-    axes: tuple[Floats, Floats, Floats]  # target nodes on [-1, 1]
+    axes: tuple[Floats, ...]  # on [-1, 1]
     frame: Floats  # west, south, size, target mid height, half height
     source_frame: Floats
 
@@ -130,18 +129,18 @@ class _Boxes:
             [x.ravel() * half, y.ravel() * half, frame[3] + z.ravel() * frame[4]]
         )
 
-    def far_field(self, packed: Floats, starts: Any, tiling: Tiling) -> Floats:
+    def far_field(self, packed: Floats, starts: NDArray[np.int64], tiling: Tiling) -> Floats:
         """Return the potential (tiles, nodes) of all tiles that do not touch the tile."""
         rows, columns = tiling.shape
         count = int(np.prod(_NODES))
-        charges = np.zeros((rows * columns, count))
+        flat = np.zeros((rows * columns, count))
         for_slices(
             rows * columns,
             lambda a, b: _gather_charges(
-                packed, starts, self.axes, self.source_frame, tiling.shape, charges, a, b
+                packed, starts, self.axes, self.source_frame, tiling.shape, flat, a, b
             ),
         )
-        charges = charges.reshape(rows, columns, count)
+        charges = flat.reshape(rows, columns, count)
         field = np.zeros_like(charges)
         seen, emitting = self.nodes(self.frame), self.nodes(self.source_frame)
         offsets = [
@@ -216,7 +215,7 @@ def _lagrange(nodes: Floats, t: float, out: Floats) -> None:
 
 @kernel
 def _box_weights(
-    axes: tuple[Floats, Floats, Floats],
+    axes: tuple[Floats, ...],
     frame: Floats,
     tile: tuple[int, int],
     position: tuple[float, float, float],
@@ -233,7 +232,7 @@ def _box_weights(
 def _gather_charges(
     packed: Floats,
     starts: NDArray[np.int64],
-    axes: tuple[Floats, Floats, Floats],
+    axes: tuple[Floats, ...],
     frame: Floats,
     shape: tuple[int, int],
     charges: Floats,
@@ -258,7 +257,7 @@ def _far_sum(
     points: Floats,
     home: Ints,
     field: Floats,
-    axes: tuple[Floats, Floats, Floats],
+    axes: tuple[Floats, ...],
     frame: Floats,
     shape: tuple[int, int],
     sums: Floats,

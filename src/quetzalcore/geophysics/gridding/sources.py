@@ -25,7 +25,7 @@ __all__ = ["EquivalentSources", "SourceLayer", "fit_equivalent_sources"]
 
 _LEAST_POINTS = 4
 _PER_TILE = 80  # sources of one tile; a window has four tiles
-_COARSENING = 4.0  # spacing and depth of one layer over those of the next
+_COARSENING = 2.0  # spacing and depth of one layer over those of the next
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -111,8 +111,8 @@ def fit_equivalent_sources(
     depth_m: float | None = None,
     block_size_m: float | None = None,
     damping: float = 1e-4,
-    layers: int = 3,
-    cycles: int = 10,
+    layers: int = 5,
+    cycles: int = 8,
 ) -> EquivalentSources:
     """Fit sources of 1/r under the survey, coarse to fine, by gradient boosting in windows.
 
@@ -130,7 +130,7 @@ def fit_equivalent_sources(
     damping : float
         Weight of the squared strengths, relative to the mean squared sensitivity.
     layers : int
-        Each layer is four times as coarse and as deep as the next.
+        Each layer is twice as coarse and as deep as the next.
     cycles : int
         Iterations of conjugate gradients per layer.
 
@@ -265,16 +265,22 @@ def _windows(tiling: Tiling, data: Floats, sources: Floats) -> list[Window]:
     windows = []
     for r in range(-1, rows):
         for c in range(-1, columns):
-            tiles = [
-                (r + a) * columns + c + b
-                for a in (0, 1)
-                for b in (0, 1)
-                if 0 <= r + a < rows and 0 <= c + b < columns
-            ]
-            inside = np.concatenate([of_sources[t] for t in tiles])
+            inside = _gather(of_sources, tiling.shape, (r, r + 2), (c, c + 2))
             if len(inside):
-                windows.append((np.concatenate([of_data[t] for t in tiles]), inside))
+                seen = _gather(of_data, tiling.shape, (r - 1, r + 3), (c - 1, c + 3))
+                windows.append((seen, inside))
     return windows
+
+
+def _gather(
+    members: list[Ints], shape: tuple[int, int], rows: tuple[int, int], columns: tuple[int, int]
+) -> Ints:
+    """Join the members of a rectangle of tiles, as far as it lies inside the tiling."""
+    west, east = max(columns[0], 0), min(columns[1], shape[1])
+    inside = range(max(rows[0], 0), min(rows[1], shape[0]))
+    return np.concatenate(
+        [m for r in inside for m in members[r * shape[1] + west : r * shape[1] + east]]
+    )
 
 
 def _members(tiling: Tiling, points: Floats) -> list[Ints]:

@@ -20,13 +20,18 @@ def coarse_length(nodes: int) -> int:
 
 
 @inline_kernel
+def _is(a: int, b: int) -> float:
+    return 1.0 if a == b else 0.0
+
+
+@inline_kernel
 def _weights(i: int, coarse: int) -> tuple[int, float, float, float, float]:
     """First coarse node and weights of fine node i; at the ends the missing one is extrapolated."""
     k = i // 2
     if i % 2 == 0:
         first = min(max(k - 1, 0), coarse - 4)
         a = k - first
-        return first, 1.0 * (a == 0), 1.0 * (a == 1), 1.0 * (a == 2), 1.0 * (a == 3)
+        return first, _is(a, 0), _is(a, 1), _is(a, 2), _is(a, 3)
     if k == 0:
         return 0, 0.4375, 0.625, -0.0625, 0.0
     if k == coarse - 2:
@@ -78,7 +83,7 @@ def restrict_rows(fine: Array, coarse: Array, first: int, last: int) -> None:
         for i in range(max(0, 2 * r - 3), min(rows, 2 * r + 4)):
             k, w0, w1, w2, w3 = _weights(i, coarse.shape[0])
             a = r - k
-            w = w0 * (a == 0) + w1 * (a == 1) + w2 * (a == 2) + w3 * (a == 3)
+            w = w0 * _is(a, 0) + w1 * _is(a, 1) + w2 * _is(a, 2) + w3 * _is(a, 3)
             v = np.float32(w)
             if w != 0.0:
                 for j in range(len(line)):
