@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,12 @@ from quetzalcore.formats.rows import UNIT_SEPARATOR, squeeze_blanks
 from quetzalcore.geophysics.grid import make_grid
 from quetzalcore.geophysics.survey import HeightRole, Survey
 
-PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.compress,
+}
 READINGS = st.floats(-9000.0, 75_000.0, allow_subnormal=False) | st.just(float("nan"))
 
 
@@ -58,7 +64,10 @@ def surveys(draw: st.DrawFn) -> Survey:
 def test_a_survey_comes_back_from_any_file(survey: Survey, packer: str, *, parquet: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ("s.parquet" if parquet else "s.csv")
-        (write_survey_parquet if parquet else write_survey_csv)(survey, path)
+        if parquet:
+            write_survey_parquet(survey, path)
+        else:
+            write_survey_csv(survey, path)
         packed = path.with_name(path.name + packer)
         packed.write_bytes(PACKERS[packer](path.read_bytes()))
         again = read_survey(packed, ReadOptions(units={"tmi": "nT"})).survey
@@ -87,8 +96,8 @@ def test_a_survey_comes_back_from_any_file(survey: Survey, packer: str, *, parqu
 def test_a_grid_comes_back_from_any_file(values: np.ndarray, step: float, suffix: str) -> None:
     grid = make_grid(
         values,
-        5e5 + step * np.arange(values.shape[1]),
-        7e6 + step * np.arange(values.shape[0]),
+        5e5 + step * np.arange(values.shape[1], dtype=np.float64),
+        7e6 + step * np.arange(values.shape[0], dtype=np.float64),
         name="tmi",
         unit="nT",
         crs="EPSG:32754",

@@ -38,7 +38,7 @@ def _zipped(members: dict[str, bytes]) -> bytes:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableInput, match="there is no file .*nowhere.csv: check the path"):
+    with pytest.raises(UnreadableInput, match=r"there is no file .*nowhere.csv: check the path"):
         read_survey(tmp_path / "nowhere.csv")
 
 
@@ -55,7 +55,7 @@ def test_a_file_that_may_not_be_read_says_so(write: Write, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(
-        UnreadableInput, match="cannot be opened .Permission denied.: check its perm"
+        UnreadableInput, match=r"cannot be opened .Permission denied.: check its perm"
     ):
         read_survey(path)
 
@@ -107,7 +107,7 @@ def test_a_field_without_a_unit_that_looks_like_another_is_asked_about(
 ) -> None:
     readings = (50_000.0 + 20.0 * np.arange(30)) * scale
     body = "".join(f"140.{k:03d},-21.9,{value!r}\n" for k, value in enumerate(readings.tolist()))
-    with pytest.raises(BadTable, match=f"look like {unit}, not nT: write the unit"):
+    with pytest.raises(BadTable, match=f"look like {unit}, not nT: say so with --unit"):
         read_survey(write("longitude,latitude,mag\n" + body))
     named = read_survey(write(f"longitude,latitude,mag ({unit})\n" + body)).survey
     np.testing.assert_allclose(named.tmi_nt, readings / scale, rtol=1e-12)
@@ -135,10 +135,10 @@ def test_swapped_longitude_and_latitude_are_noticed(write: Write) -> None:
 
 def test_metres_called_degrees_and_degrees_called_metres_are_noticed(write: Write) -> None:
     metres = "longitude,latitude,tmi\n500000,7500000,1\n500100,7500000,2\n"
-    with pytest.raises(BadSurvey, match="look like metres .* and are called degrees"):
+    with pytest.raises(BadSurvey, match=r"look like metres .* and are called degrees"):
         read_survey(write(metres))
     degrees = "easting,northing,tmi\n140.5,-21.9,1\n140.6,-21.9,2\n"
-    with pytest.raises(BadSurvey, match="look like degrees .* and are called metres"):
+    with pytest.raises(BadSurvey, match=r"look like degrees .* and are called metres"):
         read_survey(write(degrees))
 
 

@@ -274,7 +274,7 @@ def test_asegdf2_is_read_as_defined_or_as_it_is(write: Write, dat: str, note: st
 
 def test_asegdf2_may_be_named_by_its_definition_or_zipped(write: Write) -> None:
     definition = write(DFN, "survey.dfn")
-    with pytest.raises(UnreadableInput, match="no .dat file beside this definition"):
+    with pytest.raises(UnreadableInput, match=r"no \.dat file beside this definition"):
         read_survey(definition)
     write(_dat(), "survey.dat")
     assert len(read_survey(definition).survey) == 3

@@ -37,8 +37,8 @@ def _grid(
     values[2, 3] = np.nan
     return make_grid(
         values,
-        500_000.0 + 50.0 * np.arange(columns),
-        7_500_000.0 + 40.0 * np.arange(rows),
+        500_000.0 + 50.0 * np.arange(columns, dtype=np.float64),
+        7_500_000.0 + 40.0 * np.arange(rows, dtype=np.float64),
         name=name,
         unit="nT",
         long_name="total magnetic intensity",
