@@ -114,7 +114,6 @@ def test_the_fit_finds_place_depth_and_moment_in_spite_of_base_and_slope() -> No
     sample, moment = _sample()
     main = field_vector(-53.0, 6.0)
     fit = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=350.0, field=main), sample)
-    assert fit is not None
     assert fit.point[:2] == pytest.approx([40.0, -60.0], abs=5.0)
     assert fit.depth_m == pytest.approx(220.0, rel=0.02)
     assert fit.moment == pytest.approx(moment, rel=0.1, abs=1e5)
@@ -131,23 +130,9 @@ def test_stated_depth_uncertainty_grows_with_noise() -> None:
     for noise in (0.5, 5.0):
         sample, _ = _sample(noise_nt=noise)
         fit = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=200.0, field=main), sample)
-        assert fit is not None
         assert abs(fit.depth_m - 220.0) < 4.0 * fit.depth_sigma_m + 1.0
         sigmas.append(fit.depth_sigma_m)
     assert 5.0 < sigmas[1] / sigmas[0] < 20.0
-
-
-def test_too_few_points_give_no_fit() -> None:
-    sample, _ = _sample()
-    few = FieldSample(
-        easting_m=sample.easting_m[:20],
-        northing_m=sample.northing_m[:20],
-        tmi_nt=sample.tmi_nt[:20],
-        spacing_m=100.0,
-        noise_nt=1.0,
-    )
-    main = field_vector(-53.0, 6.0)
-    assert fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=200.0, field=main), few) is None
 
 
 def test_a_flat_field_explains_nothing() -> None:
@@ -158,7 +143,6 @@ def test_a_flat_field_explains_nothing() -> None:
     )
     main = field_vector(-53.0, 6.0)
     fit = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=200.0, field=main), sample)
-    assert fit is not None
     assert fit.explained == 0.0
 
 

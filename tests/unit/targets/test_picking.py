@@ -314,3 +314,50 @@ def test_a_source_wider_than_asked_for_is_left_to_the_regional(scene: Scene) -> 
     scene.add_ball(4000, 4000, depth_m=900, radius_m=600, susceptibility_si=0.1)
     assert _nearest(_pick(scene), scene, 0)[1] < 100.0
     assert all(a.width_m <= 500.0 for a in _pick(scene, largest_m=500.0))
+
+
+def test_methods_without_a_solution_here_are_left_out(scene: Scene) -> None:
+    scene.add_ball(4000, 4000, depth_m=300, radius_m=150, susceptibility_si=0.1)
+    centre = {"easting_m": np.array([504_000.0]), "northing_m": np.array([7_504_000.0])}
+    elsewhere = DepthSolutions(
+        method="euler",
+        easting_m=np.array([501_000.0]),
+        northing_m=np.array([7_504_000.0]),
+        depth_below_sensor_m=np.array([300.0]),
+    )
+    undefined = DepthSolutions(
+        method="tilt-depth", **centre, depth_below_sensor_m=np.array([np.nan])
+    )
+    vague = DepthSolutions(
+        method="local wavenumber",
+        **centre,
+        depth_below_sensor_m=np.array([300.0]),
+        sigma_m=np.array([np.nan]),
+    )
+    anomaly = _pick(scene, depth_solutions=(elsewhere, undefined, vague))[0]
+    assert [each.method for each in anomaly.depth_methods] == ["fit of a ball", "local wavenumber"]
+    assert anomaly.depth_methods[1].sigma_m == pytest.approx(90.0)
+
+
+def test_single_precision_grids_serve_as_well(scene: Scene) -> None:
+    scene.add_ball(4000, 4000, depth_m=300, radius_m=150, susceptibility_si=0.1)
+    tmi, signal, reduced = (grid.astype(np.float32) for grid in scene.grids())
+    single = pick_anomalies(tmi, signal, reduced, **MAIN, noise_nt=scene.noise_nt)[0]
+    assert single.depth_m == pytest.approx(_pick(scene)[0].depth_m, rel=1e-2)
+
+
+def test_a_grid_that_is_nearly_all_without_data_gives_nothing(scene: Scene) -> None:
+    tmi, signal, reduced = scene.grids()
+    tmi[:, :] = np.nan
+    tmi[80:84, 80:84] = 500.0
+    assert not pick_anomalies(tmi, signal, reduced, **MAIN, noise_nt=scene.noise_nt)
+
+
+def test_the_flank_of_a_stronger_neighbour_is_given_no_body_of_its_own(scene: Scene) -> None:
+    scene.add_ball(4000, 4000, depth_m=200, radius_m=150, susceptibility_si=0.5)
+    scene.add_ball(4450, 4000, depth_m=200, radius_m=40, susceptibility_si=0.5)
+    found = _pick(scene)
+    resolved = [a for a in found if a.shape is not BodyShape.UNRESOLVED]
+    places = np.array([(a.easting_m, a.northing_m) for a in resolved])
+    gaps = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    assert (gaps + 1e9 * np.eye(len(places)) > 100.0).all()

@@ -36,13 +36,19 @@ def solutions_inside(
             continue
         middle = float(np.median(depths))
         scatter = float(_MAD_TO_SIGMA * np.median(np.abs(depths - middle)))
-        own = 0.0 if each.sigma_m is None else float(np.nanmedian(each.sigma_m[inside]))
+        own = 0.0 if each.sigma_m is None else _middle(each.sigma_m[inside])
         least = 0.3 * middle if len(depths) == 1 else 0.15 * middle
-        sigma = float(np.nanmax([scatter, own, least]))
+        sigma = max(scatter, own, least)
         estimates.append(
             DepthEstimate(method=each.method, depth_m=middle, sigma_m=sigma, count=len(depths))
         )
     return tuple(estimates)
+
+
+def _middle(sigma_m: Floats) -> float:
+    """Return the median of what is known, 0 where nothing is."""
+    known = sigma_m[np.isfinite(sigma_m)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def combine_depths(

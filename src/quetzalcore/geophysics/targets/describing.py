@@ -227,7 +227,9 @@ def _reasons(
 ) -> tuple[str, ...]:
     said = []
     if body is None:
-        said.append("no simple body of its own explains the field: depth is from the outline's width")
+        said.append(
+            "no simple body of its own explains the field: depth is from the outline's width"
+        )
     else:
         said.append(f"a {body.shape} explains {100 * body.fit.explained:.0f} % of the field here")
     if body is not None and body.shape is BodyShape.BALL:

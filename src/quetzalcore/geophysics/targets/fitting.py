@@ -16,7 +16,6 @@ _ROUNDS = 12
 _AXES = 3  # linear unknowns that are the moment; a base level and two slopes follow
 _ENOUGH = 1e-3  # relative gain below which the descent stops
 _SMALL = 1e-4  # of a step, for derivatives
-_FEWEST = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,20 +50,19 @@ class BodyFit:
         return float(self.depth_m * np.sqrt(self.covariance[2, 2]))
 
 
-def fit_body(body: Body, sample: FieldSample) -> BodyFit | None:
+def fit_body(body: Body, sample: FieldSample) -> BodyFit:
     """Fit a body's numbers, its moment, base level and slope.
 
     Place, depth and size are solved by Levenberg-Marquardt; moment, base and slope are linear and
     are eliminated at each step (variable projection, Golub & Pereyra 1973). What the body expects
-    of its numbers counts as data with its own spread. None where there are too few points.
+    of its numbers counts as data with its own spread. The sample should have at least twice as many
+    points as there are unknowns (24 for a block).
 
     References
     ----------
     Golub, G. H., & Pereyra, V. (1973). The differentiation of pseudo-inverses and nonlinear least
     squares problems whose variables separate. SIAM Journal on Numerical Analysis, 10(2), 413-432.
     """
-    if len(sample.tmi_nt) < _FEWEST:
-        return None
     problem = _Problem(body, sample)
     point, residual, jacobian = _descend(problem)
     return _result(problem, point, residual, jacobian)

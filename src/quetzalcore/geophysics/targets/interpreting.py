@@ -53,8 +53,6 @@ def interpret(
     """
     guess_m = max(axes.width_m / _WIDTH_OVER_DEPTH, 0.5 * sample.spacing_m)
     ball = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=guess_m, field=field), sample)
-    if ball is None:
-        return None
     centre_m = float(np.clip(ball.depth_m, 0.4 * guess_m, 2.0 * guess_m))
     block = _block(axes, centre_m, field)
     fitted = fit_body(block, sample) if _is_misfit(ball, sample) else None
