@@ -31,6 +31,7 @@ class MapText:
     subtitle: str
     footer: str
     convergence_deg: float
+    graticule: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def plan_maps(
     drawn = dict(grids)
     if "dz" in grids:
         downward = grids["dz"].copy(data=-grids["dz"].to_numpy())
-        drawn["vertical_derivative"] = downward
+        drawn["vertical_derivative"] = downward.assign_attrs(long_name="first vertical derivative")
     overlays: dict[str, tuple[MapOverlay, ...]] = {
         "targets": (*symbols.extra, *_targets(symbols.targets)),
         "outlines": _outlines(symbols.anomalies),
@@ -141,6 +142,7 @@ def plan_maps(
             footer=text.footer,
             convergence_deg=text.convergence_deg,
             overlays=overlays.get(plan.overlay, ()),
+            graticule=text.graticule,
         )
         for plan in wanted
     )

@@ -145,8 +145,9 @@ def _draw_maps(
         ),
         MapText(
             subtitle=_title(found, request),
-            footer=f"QuetzalCore {quetzalcore.__version__}",
+            footer=_footer(found, request),
             convergence_deg=found.scene.field.convergence_deg,
+            graticule=found.inputs.survey.crs is not None,
         ),
     )
     pictures = map_threads(render_map, specs)
@@ -168,12 +169,18 @@ def _findings(found: Analysis, result: SurveyResult) -> Findings:
         records=found.log.records,
         warnings=found.log.warnings,
         levelling=found.conditioned.levelling,
+        conditioned=found.scene.survey,
         transforms=found.transforms,
         depths=found.depths,
         targets=found.targets,
         provenance=result.provenance,
         convergence_deg=found.scene.field.convergence_deg,
     )
+
+
+def _footer(found: Analysis, request: Request) -> str:
+    digest = found.inputs.files[0].sha256[:12]
+    return f"QuetzalCore {quetzalcore.__version__}, {request.source.name} (SHA-256 {digest}...)"
 
 
 def _title(found: Analysis, request: Request) -> str:

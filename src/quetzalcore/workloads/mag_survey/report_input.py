@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from quetzalcore.geophysics.quality import QualityReport
+from quetzalcore.geophysics.survey import Survey
 from quetzalcore.reporting import (
     BodyComparison,
     ClassProbability,
@@ -23,7 +24,9 @@ from quetzalcore.reporting import (
     SpectrumSegment,
     Stage,
     StageStatus,
+    Trace,
     draw_crossovers,
+    draw_profile,
     draw_spectrum,
 )
 from quetzalcore.workloads.mag_survey.conditioning import Levelled
@@ -38,6 +41,7 @@ from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 __all__ = ["Cover", "Findings", "build_report"]
 
 _REJECTED_SHOWN = 50
+_PROFILE_POINTS = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +54,7 @@ class Findings:
     records: tuple[StageRecord, ...]
     warnings: tuple[str, ...]
     levelling: Levelled | None
+    conditioned: Survey
     transforms: TransformSet | None
     depths: DepthSet | None
     targets: TargetSet | None
@@ -86,7 +91,7 @@ def build_report(
         survey=_survey_facts(found),
         stages=tuple(_stage(record) for record in found.records),
         quality=_quality_facts(found.quality),
-        quality_figures=_levelling_figure(found.levelling),
+        quality_figures=(*_profile_figure(found), *_levelling_figure(found.levelling)),
         maps=figures,
         depths=_depth_rows(found.depths),
         depth_figures=_spectrum_figure(found.transforms),
@@ -217,6 +222,32 @@ def _stage(record: StageRecord) -> Stage:
 
 def _plain(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _profile_figure(found: Findings) -> tuple[ReportFigure, ...]:
+    """Draw the longest line as it came and as it left, where conditioning changed it."""
+    raw, done = found.inputs.survey, found.conditioned
+    slices = [rows for _, rows in raw.line_slices()]
+    if not slices or np.array_equal(raw.tmi_nt, done.tmi_nt, equal_nan=True):
+        return ()
+    rows = max(slices, key=lambda each: each.stop - each.start)
+    name = raw.line_names[int(raw.line[rows.start])]
+    steps = np.hypot(np.diff(raw.easting_m[rows]), np.diff(raw.northing_m[rows]))
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    thin = slice(None, None, max(1, len(along) // _PROFILE_POINTS))
+    title = f"Line {name} before and after conditioning"
+    panels = (
+        (Trace(name="as read", values_nt=raw.tmi_nt[rows][thin]),),
+        (Trace(name="conditioned", values_nt=done.tmi_nt[rows][thin]),),
+    )
+    return (
+        ReportFigure(
+            title=title,
+            picture=draw_profile(along[thin], panels, title=title),
+            caption="The longest line of the survey.",
+            alt=f"Two profiles of line {name}, {along[-1] / 1000:.1f} km long",
+        ),
+    )
 
 
 def _levelling_figure(levelling: Levelled | None) -> tuple[ReportFigure, ...]:
