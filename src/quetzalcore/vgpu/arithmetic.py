@@ -15,7 +15,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-__all__ = ["angle", "log_ratio", "power_of_two_below", "scalar", "select"]
+__all__ = ["angle", "log_ratio", "power_of_two_scale", "scalar", "select"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Real = Any  # np.float64 or np.float32: the same source serves both
@@ -144,12 +144,14 @@ def _log_ratio_single(p: Real, q: Real) -> Real:
 
 @scalar
 def _power_of_two_double(x: Real) -> Real:
-    return np.int64(np.float64(x).view(np.int64) & np.int64(0x7FF << 52)).view(np.float64)
+    exponent = np.int64(np.float64(x).view(np.int64) & np.int64(0x7FF << 52))
+    return np.int64(np.int64(0x7FE << 52) - exponent).view(np.float64)
 
 
 @scalar
 def _power_of_two_single(x: Real) -> Real:
-    return np.int32(np.float32(x).view(np.int32) & np.int32(0xFF << 23)).view(np.float32)
+    exponent = np.int32(np.float32(x).view(np.int32) & np.int32(0xFF << 23))
+    return np.int32(np.int32(0xFE << 23) - exponent).view(np.float32)
 
 
 def angle(y: Real, x: Real) -> Real:
@@ -162,8 +164,8 @@ def log_ratio(p: Real, q: Real) -> Real:
     return _log_ratio_single(p, q) if isinstance(p, np.float32) else _log_ratio_double(p, q)
 
 
-def power_of_two_below(x: Real) -> Real:
-    """Return the largest power of two that is not above a normal positive ``x``: an exact scale."""
+def power_of_two_scale(x: Real) -> Real:
+    """Return the power of two that brings a normal positive ``x`` into [1, 2): an exact scale."""
     return _power_of_two_single(x) if isinstance(x, np.float32) else _power_of_two_double(x)
 
 
@@ -179,7 +181,7 @@ def _log_ratio(p: types.Type, q: types.Type) -> Callable[[Real, Real], Real]:  #
     return lambda p, q: chosen(p, q)  # noqa: PLW0108 -- Numba compiles it, not what it wraps
 
 
-@overload(power_of_two_below, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]  # as above
-def _power_of_two_below(x: types.Type) -> Callable[[Real], Real]:
+@overload(power_of_two_scale, jit_options=OPTIONS, strict=False)  # type: ignore[untyped-decorator]  # as above
+def _power_of_two_scale(x: types.Type) -> Callable[[Real], Real]:
     chosen = _power_of_two_single if x is types.float32 else _power_of_two_double
     return lambda x: chosen(x)  # noqa: PLW0108 -- Numba compiles it, not what it wraps

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from quetzalcore.vgpu import CpuDevice, PairFunction
-from quetzalcore.vgpu.arithmetic import angle, log_ratio, power_of_two_below, scalar, select
+from quetzalcore.vgpu.arithmetic import angle, log_ratio, power_of_two_scale, scalar, select
 
 Real = Any  # np.float64 or np.float32
 
@@ -53,8 +53,8 @@ def test_the_scalar_functions_are_the_same_outside_a_kernel(
     assert angle(dtype(1), dtype(-1)) == pytest.approx(3 * np.pi / 4, rel=1e-6)
     assert log_ratio(dtype(8), dtype(2)) == pytest.approx(np.log(4), rel=1e-6)
     assert type(angle(dtype(1), dtype(2))) is dtype
-    assert power_of_two_below(dtype(700)) == 512
-    assert power_of_two_below(dtype(0.3)) == 0.25
+    assert power_of_two_scale(dtype(700)) == 1 / 512
+    assert power_of_two_scale(dtype(0.3)) == 4
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -63,14 +63,14 @@ def test_compiled_they_keep_the_precision_of_their_argument(
 ) -> None:
     @numba.njit  # type: ignore[untyped-decorator]  # Numba has no types
     def all_of_them(y: Real, x: Real) -> tuple[Real, Real, Real]:
-        return angle(y, x), log_ratio(y, x), power_of_two_below(x)
+        return angle(y, x), log_ratio(y, x), power_of_two_scale(x)
 
     y, x = dtype(1.7), dtype(0.3)
     one, other, third = all_of_them(y, x)
     eps = float(np.finfo(dtype).eps)
     assert one == pytest.approx(float(angle(y, x)), rel=4 * eps)
     assert other == pytest.approx(float(log_ratio(y, x)), rel=4 * eps)
-    assert third == 0.25
+    assert third == 4
     kinds = numba.typeof(dtype(0))
     assert all_of_them.nopython_signatures[0].return_type.dtype == kinds
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from quetzalcore.vgpu.arithmetic import angle, log_ratio, power_of_two_below, scalar, select
+from quetzalcore.vgpu.arithmetic import angle, log_ratio, power_of_two_scale, scalar, select
 
 __all__ = ["prism_field_pair", "prism_tmi_pair"]
 
@@ -65,16 +65,16 @@ def _bounds(
     e0: Real, n0: Real, u0: Real, west: Real, east: Real, south: Real, north: Real, bottom: Real,
     top: Real,
 ) -> tuple[Real, Real, Real, Real, Real, Real]:  # fmt: skip
-    """Return the bounds seen from the point, over a power of two: products stay in range, exactly."""
+    """Return the bounds seen from the point, scaled by a power of two: products stay in range, exactly."""
     reach = abs(west - e0) + abs(east - e0) + abs(south - n0) + abs(north - n0)
-    unit = power_of_two_below(reach + abs(bottom - u0) + abs(top - u0))
+    scale = power_of_two_scale(reach + abs(bottom - u0) + abs(top - u0))
     return (
-        (west - e0) / unit,
-        (east - e0) / unit,
-        (south - n0) / unit,
-        (north - n0) / unit,
-        (bottom - u0) / unit,
-        (top - u0) / unit,
+        (west - e0) * scale,
+        (east - e0) * scale,
+        (south - n0) * scale,
+        (north - n0) * scale,
+        (bottom - u0) * scale,
+        (top - u0) * scale,
     )
 
 
