@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
+import xarray as xr
+from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.grid import make_grid
@@ -15,11 +19,12 @@ from quetzalcore.geophysics.gridding import (
     sample,
 )
 
-EAST = np.arange(8) * 10.0
-NORTH = 100.0 + np.arange(6) * 10.0
+Floats = NDArray[np.float64]
+EAST: Floats = np.arange(8) * 10.0
+NORTH: Floats = 100.0 + np.arange(6) * 10.0
 
 
-def _plane():
+def _plane() -> xr.DataArray:
     values = 2.0 * EAST[None, :] - 0.5 * NORTH[:, None] + 7.0
     return make_grid(values, EAST, NORTH, name="tmi", unit="nT")
 
@@ -34,17 +39,19 @@ def _plane():
         (3.3, None, 0.8),
     ],
 )
-def test_a_cell_is_a_quarter_of_the_line_spacing_rounded_down(line, station, cell):
+def test_a_cell_is_a_quarter_of_the_line_spacing_rounded_down(
+    line: float, station: float | None, cell: float
+) -> None:
     assert default_cell_size(line, station) == pytest.approx(cell)
 
 
 @pytest.mark.parametrize(("line", "station"), [(0.0, None), (np.nan, None), (100.0, -1.0)])
-def test_spacings_that_are_not_positive_are_refused(line, station):
+def test_spacings_that_are_not_positive_are_refused(line: float, station: float | None) -> None:
     with pytest.raises(BadParameter, match="make no cell"):
         default_cell_size(line, station)
 
 
-def test_axes_stand_on_whole_multiples_and_enclose_every_point():
+def test_axes_stand_on_whole_multiples_and_enclose_every_point() -> None:
     east, north = grid_axes(
         np.array([13.0, 97.0, np.nan]),
         np.array([-21.0, 5.0, 0.0]),
@@ -55,13 +62,13 @@ def test_axes_stand_on_whole_multiples_and_enclose_every_point():
     assert north.tolist() == [-40.0, -30.0, -20.0, -10.0, 0.0, 10.0, 20.0]
 
 
-def test_a_single_point_still_gets_four_nodes_an_axis():
+def test_a_single_point_still_gets_four_nodes_an_axis() -> None:
     east, north = grid_axes(np.array([5.0]), np.array([0.0]), cell_size_m=10.0)
     assert (len(east), len(north)) == (4, 4)
     assert east[0] <= 5.0 <= east[-1]
 
 
-def test_axes_refuse_nonsense():
+def test_axes_refuse_nonsense() -> None:
     point = np.array([0.0])
     for cell_size_m, margin_cells in ((0.0, 0), (np.inf, 0), (1.0, -1)):
         with pytest.raises(BadParameter, match="makes no grid"):
@@ -72,9 +79,11 @@ def test_axes_refuse_nonsense():
         grid_axes(np.array([np.nan]), point, cell_size_m=1.0)
 
 
-def _plain_blocks(east, north, values, weights):
+def _plain_blocks(
+    east: Floats, north: Floats, values: Floats, weights: Floats
+) -> dict[tuple[int, int], Floats]:
     """Do slowly what block_median does: a dictionary of cells."""
-    cells = {}
+    cells: dict[tuple[int, int], list[tuple[float, ...]]] = {}
     for x, y, v, w in zip(east, north, values, weights, strict=True):
         key = (int(np.floor((y - 100.0) / 10.0 + 0.5)), int(np.floor(x / 10.0 + 0.5)))
         if 0 <= key[0] < 6 and 0 <= key[1] < 8 and np.isfinite(v) and w > 0:
@@ -83,7 +92,7 @@ def _plain_blocks(east, north, values, weights):
 
 
 @pytest.mark.kernels
-def test_block_medians_agree_with_a_dictionary_of_cells():
+def test_block_medians_agree_with_a_dictionary_of_cells() -> None:
     rng = np.random.default_rng(1)
     east, north = rng.uniform(-10, 90, 300), rng.uniform(90, 165, 300)
     values = rng.normal(size=300)
@@ -99,7 +108,7 @@ def test_block_medians_agree_with_a_dictionary_of_cells():
 
 
 @pytest.mark.kernels
-def test_weights_move_the_median_and_the_position():
+def test_weights_move_the_median_and_the_position() -> None:
     east, north = np.array([0.0, 2.0, 4.0, 0.0]), np.full(4, 100.0)
     values, weights = np.array([1.0, 2.0, 9.0, 50.0]), np.array([1.0, 1.0, 3.0, 0.0])
     blocks = block_median(
@@ -120,14 +129,16 @@ def test_weights_move_the_median_and_the_position():
 
 
 @pytest.mark.parametrize("method", ["bilinear", "bicubic"])
-def test_sampling_reproduces_a_plane_and_is_undefined_outside(method):
+def test_sampling_reproduces_a_plane_and_is_undefined_outside(
+    method: Literal["bilinear", "bicubic"],
+) -> None:
     east, north = np.array([0.0, 33.3, 70.0, 71.0]), np.array([100.0, 141.7, 150.0, 120.0])
     values = sample(_plane(), east, north, method=method)
     assert values[:3] == pytest.approx(2.0 * east[:3] - 0.5 * north[:3] + 7.0)
     assert np.isnan(values[3])
 
 
-def test_bicubic_sampling_is_exact_for_cubics_and_bilinear_is_not():
+def test_bicubic_sampling_is_exact_for_cubics_and_bilinear_is_not() -> None:
     cubic = make_grid(np.tile((EAST / 10.0) ** 3, (6, 1)), EAST, NORTH, name="x", unit="1")
     at = np.array([3.0, 27.0, 68.0])
     truth = (at / 10.0) ** 3
@@ -136,7 +147,7 @@ def test_bicubic_sampling_is_exact_for_cubics_and_bilinear_is_not():
     assert np.abs(sample(cubic, at, north, method="bilinear") - truth).max() > 0.1
 
 
-def test_sampling_beside_a_gap_falls_back_to_the_four_nearest_nodes():
+def test_sampling_beside_a_gap_falls_back_to_the_four_nearest_nodes() -> None:
     holed = _plane().copy()
     holed[0, 0] = np.nan
     values = sample(holed, np.array([15.0, 5.0]), np.array([115.0, 105.0]))
@@ -144,7 +155,7 @@ def test_sampling_beside_a_gap_falls_back_to_the_four_nearest_nodes():
     assert np.isnan(values[1])
 
 
-def test_blanking_keeps_the_neighbourhood_of_data_and_opens_holes():
+def test_blanking_keeps_the_neighbourhood_of_data_and_opens_holes() -> None:
     ring = [
         (x, y)
         for x in range(0, 80, 10)
@@ -160,7 +171,7 @@ def test_blanking_keeps_the_neighbourhood_of_data_and_opens_holes():
     assert np.isfinite(cut.sel(easting=70.0, northing=150.0))
 
 
-def test_blanking_without_data_leaves_nothing_and_a_bad_distance_is_refused():
+def test_blanking_without_data_leaves_nothing_and_a_bad_distance_is_refused() -> None:
     nowhere = np.array([1e6])
     assert np.isnan(blank(_plane(), nowhere, nowhere, distance_m=15.0)).all()
     with pytest.raises(BadParameter, match="blanking distance"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse.linalg
+from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.gridding import grid_axes, minimum_curvature, sample
@@ -20,21 +21,23 @@ from quetzalcore.geophysics.gridding.operator import (
 from quetzalcore.geophysics.gridding.transfer import coarse_length, prolong_rows, restrict_rows
 from quetzalcore.vgpu import limit_workers
 
+Floats = NDArray[np.float64]
 
-def _points(shape, count, *, seed=0):
+
+def _points(shape: tuple[int, int], count: int, *, seed: int = 0) -> tuple[Points, Floats]:
     rng = np.random.default_rng(seed)
     y, x = rng.uniform(0, shape[0] - 1, count), rng.uniform(0, shape[1] - 1, count)
     return Points(y=y, x=x, trust=rng.uniform(10.0, 60.0, count)), rng.normal(0.0, 50.0, count)
 
 
-def _survey(count=600, *, seed=2):
+def _survey(count: int = 600, *, seed: int = 2) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(seed)
     return rng.uniform(0, 1000, count), rng.uniform(0, 700, count)
 
 
 @pytest.mark.kernels
 @pytest.mark.parametrize("tension", [0.0, 0.3, 1.0])
-def test_multigrid_agrees_with_a_direct_sparse_solve(tension):
+def test_multigrid_agrees_with_a_direct_sparse_solve(tension: float) -> None:
     shape = (23, 30)
     points, values = _points(shape, 90)
     found = solve(shape, points, values, tension=tension, stop_change=1e-9, max_cycles=100)
@@ -49,7 +52,7 @@ def test_multigrid_agrees_with_a_direct_sparse_solve(tension):
 
 
 @pytest.mark.kernels
-def test_the_operator_is_the_energy_of_differences_plus_the_misfit():
+def test_the_operator_is_the_energy_of_differences_plus_the_misfit() -> None:
     shape, tension = (9, 11), 0.4
     points, _ = _points(shape, 20)
     table = (points.y, points.x, points.trust)
@@ -71,15 +74,17 @@ def test_the_operator_is_the_energy_of_differences_plus_the_misfit():
     assert (np.abs(dense).sum(axis=1) <= sums * (1 + 1e-12)).all()
 
 
-def _energy_only(shape, tension):
+def _energy_only(shape: tuple[int, int], tension: float) -> Floats:
     nobody = (np.zeros(1), np.zeros(1), np.zeros(1))
     op, _ = build_operator(shape, nobody, bend=1 - tension, slope=tension, dtype=np.float64)
-    return sparse_matrix(op, shape).toarray()
+    return np.asarray(sparse_matrix(op, shape).toarray())
 
 
 @pytest.mark.kernels
 @pytest.mark.parametrize("shape", [(18, 21), (19, 20)])
-def test_restriction_is_the_transpose_of_prolongation_which_keeps_planes(shape):
+def test_restriction_is_the_transpose_of_prolongation_which_keeps_planes(
+    shape: tuple[int, int],
+) -> None:
     small = (coarse_length(shape[0]), coarse_length(shape[1]))
     rng = np.random.default_rng(4)
     coarse, fine = rng.normal(size=small).astype("f4"), rng.normal(size=shape).astype("f4")
@@ -95,7 +100,7 @@ def test_restriction_is_the_transpose_of_prolongation_which_keeps_planes(shape):
 
 
 @pytest.mark.kernels
-def test_one_cycle_is_a_symmetric_positive_map():
+def test_one_cycle_is_a_symmetric_positive_map() -> None:
     shape = (26, 33)
     points, _ = _points(shape, 100)
     levels = build_levels(shape, points, tension=0.1)
@@ -106,7 +111,7 @@ def test_one_cycle_is_a_symmetric_positive_map():
     assert float((a * va).sum()) > 0
 
 
-def test_a_smooth_field_is_recovered_between_its_points():
+def test_a_smooth_field_is_recovered_between_its_points() -> None:
     east, north = _survey(3000)
     field = 40.0 * np.sin(east / 90.0) * np.cos(north / 110.0)
     result = minimum_curvature(east, north, field, cell_size_m=12.5, crs="EPSG:32754")
@@ -118,7 +123,7 @@ def test_a_smooth_field_is_recovered_between_its_points():
     assert (result.points_used, result.points_dropped) == (3000, 0)
 
 
-def test_data_are_honoured_at_their_true_positions_not_at_the_nearest_node():
+def test_data_are_honoured_at_their_true_positions_not_at_the_nearest_node() -> None:
     rng = np.random.default_rng(8)
     row, column = np.mgrid[1:19, 1:19] * 20.0
     east, north = column.ravel() + rng.uniform(-9, 9, 324), row.ravel() + rng.uniform(-9, 9, 324)
@@ -129,7 +134,7 @@ def test_data_are_honoured_at_their_true_positions_not_at_the_nearest_node():
     assert np.sqrt(np.mean((snapped - field) ** 2)) > 5.0
 
 
-def test_lost_values_and_positions_are_dropped_and_counted():
+def test_lost_values_and_positions_are_dropped_and_counted() -> None:
     east, north = _survey()
     field = east * 0.1
     spoiled, moved = field.copy(), east.copy()
@@ -143,7 +148,7 @@ def test_lost_values_and_positions_are_dropped_and_counted():
     assert np.array_equal(result.grid, clean.grid)
 
 
-def test_points_outside_the_region_are_dropped_and_the_region_is_whole_cells():
+def test_points_outside_the_region_are_dropped_and_the_region_is_whole_cells() -> None:
     east, north = _survey()
     result = minimum_curvature(east, north, east, cell_size_m=50.0, region=(210, 590, 100, 400))
     assert result.grid["easting"].to_numpy()[[0, -1]].tolist() == [200.0, 600.0]
@@ -152,7 +157,7 @@ def test_points_outside_the_region_are_dropped_and_the_region_is_whole_cells():
     assert result.points_dropped > 300
 
 
-def test_duplicates_that_disagree_are_settled_by_the_median():
+def test_duplicates_that_disagree_are_settled_by_the_median() -> None:
     east, north = _survey()
     field = 0.2 * east
     three = [np.concatenate([column] * 3) for column in (east, north)]
@@ -163,7 +168,7 @@ def test_duplicates_that_disagree_are_settled_by_the_median():
     assert np.abs(result.grid - plain.grid).max() < 5.0
 
 
-def test_trust_pulls_the_surface_to_the_heavier_points():
+def test_trust_pulls_the_surface_to_the_heavier_points() -> None:
     axes = (np.arange(12) * 10.0, np.arange(12) * 10.0)
     east, north = (a.ravel() for a in np.meshgrid(axes[0] + 0.0, axes[1] + 0.0))
     field = np.where((east / 10 + north / 10) % 2 == 0, 10.0, -10.0)
@@ -173,7 +178,7 @@ def test_trust_pulls_the_surface_to_the_heavier_points():
     assert float(pulled.grid.mean()) > float(fair.grid.mean()) + 2.0
 
 
-def test_the_same_input_gives_the_same_bits_on_any_number_of_threads():
+def test_the_same_input_gives_the_same_bits_on_any_number_of_threads() -> None:
     east, north = _survey(2000)
     field = np.sin(east / 50.0)
     grids = []
@@ -184,14 +189,14 @@ def test_the_same_input_gives_the_same_bits_on_any_number_of_threads():
     assert np.array_equal(grids[0], grids[2])
 
 
-def test_one_line_of_data_still_gives_a_finite_surface():
+def test_one_line_of_data_still_gives_a_finite_surface() -> None:
     east = np.linspace(0.0, 1000.0, 200)
     result = minimum_curvature(east, 0.3 * east, np.sin(east / 100.0), cell_size_m=20.0)
     assert np.isfinite(result.grid).all()
     assert result.misfit_rms_nt < 0.01
 
 
-def test_constant_data_give_a_constant_grid_and_far_nodes_are_blanked():
+def test_constant_data_give_a_constant_grid_and_far_nodes_are_blanked() -> None:
     east, north = np.array([0.0, 40.0, 300.0]), np.array([0.0, 50.0, 300.0])
     result = minimum_curvature(
         east, north, np.full(3, 7.0), cell_size_m=10.0, blank_distance_m=60.0
@@ -201,7 +206,7 @@ def test_constant_data_give_a_constant_grid_and_far_nodes_are_blanked():
     assert 0 < kept.size < result.grid.size
 
 
-def test_what_cannot_be_gridded_is_refused_with_the_reason():
+def test_what_cannot_be_gridded_is_refused_with_the_reason() -> None:
     east, north = _survey(50)
     with pytest.raises(BadParameter, match="tension"):
         minimum_curvature(east, north, east, cell_size_m=10.0, tension=1.5)

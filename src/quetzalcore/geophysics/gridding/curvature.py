@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from quetzalcore.geophysics.grid import make_grid
 from quetzalcore.geophysics.gridding.axes import MIN_NODES, grid_axes
 from quetzalcore.geophysics.gridding.blanking import blank
 from quetzalcore.geophysics.gridding.blocks import BlockMedian, block_median
-from quetzalcore.geophysics.gridding.conjugate import Solution, solve
+from quetzalcore.geophysics.gridding.conjugate import solve
 from quetzalcore.geophysics.gridding.multigrid import Points
 from quetzalcore.geophysics.gridding.sampling import sample_nodes
 from quetzalcore.geophysics.survey import Bools, Floats
@@ -73,7 +74,7 @@ def minimum_curvature(
 ) -> Gridded:
     """Grid scattered points by minimum curvature with tension.
 
-    Points are reduced to block medians (:func:`block_median`); then the surface minimises
+    Points are reduced to block medians (:func:`block_median`, of departures from the best plane); then the surface minimises
 
     (1 - T) * bending + T * membrane energy + sum of W * misfit squared
 
@@ -127,10 +128,11 @@ def minimum_curvature(
         easting_m, northing_m, values_nt = (a[usable] for a in (easting_m, northing_m, values_nt))
         weights = None if weights is None else weights[usable]
     east, north = _axes(easting_m, northing_m, cell_size_m, axes, region)
+    trend = _Plane.through(easting_m, northing_m, values_nt)
     blocks = block_median(
         easting_m,
         northing_m,
-        values_nt,
+        values_nt - trend.at(easting_m, northing_m),
         easting_axis_m=east,
         northing_axis_m=north,
         weights=weights,
@@ -140,12 +142,19 @@ def minimum_curvature(
             f"{len(blocks.values)} cells of the grid hold points and a surface needs {_LEAST_POINTS}",
             hint="check the region, the cell size and the columns of position and value",
         )
-    datum = float(np.median(blocks.values))
-    solution = _solve(
-        blocks, datum, east, north, tension=tension, tolerance=tolerance, weights=weights
+    values = blocks.values + trend.at(blocks.easting_m, blocks.northing_m)
+    datum = float(np.median(values))
+    points = _points(blocks, east, north, weighted=weights is not None)
+    solution = solve(
+        (len(north), len(east)),
+        points,
+        values - datum,
+        tension=tension,
+        stop_change=tolerance * float(np.std(values)),
+        max_cycles=_MAX_CYCLES,
     )
     grid = make_grid(solution.nodes + datum, east, north, name=name, unit=unit, crs=crs)
-    misfit = blocks.values - sample_nodes(grid, blocks.easting_m, blocks.northing_m)
+    misfit = values - sample_nodes(grid, blocks.easting_m, blocks.northing_m)
     if blank_distance_m is not None:
         grid = blank(grid, easting_m, northing_m, distance_m=blank_distance_m)
     used = int(blocks.count.sum())
@@ -203,31 +212,35 @@ def _axes(
     return grid_axes(easting_m, northing_m, cell_size_m=float(cell_size_m or 0.0))
 
 
-def _solve(
-    blocks: BlockMedian,
-    datum: float,
-    east: Floats,
-    north: Floats,
-    *,
-    tension: float,
-    tolerance: float,
-    weights: Floats | None,
-) -> Solution:
+def _points(blocks: BlockMedian, east: Floats, north: Floats, *, weighted: bool) -> Points:
+    """Return the blocks in cells from the first node, with the weight of their misfits."""
     trust = np.clip(_TRUST * blocks.count, _LEAST_TRUST, _MOST_TRUST)
-    if weights is not None:
+    if weighted:
         each = blocks.weight / blocks.count
         trust *= each / float(each.mean())
-    points = Points(
+    return Points(
         y=(blocks.northing_m - north[0]) / ((north[-1] - north[0]) / (len(north) - 1)),
         x=(blocks.easting_m - east[0]) / ((east[-1] - east[0]) / (len(east) - 1)),
         trust=trust,
     )
-    spread = float(np.std(blocks.values))
-    return solve(
-        (len(north), len(east)),
-        points,
-        blocks.values - datum,
-        tension=tension,
-        stop_change=tolerance * spread,
-        max_cycles=_MAX_CYCLES,
-    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plane:
+    """The least-squares plane: medians are of departures from it, so that slopes do not bias them."""
+
+    centre: tuple[float, float, float]
+    slope: tuple[float, float]
+
+    @classmethod
+    def through(cls, easting_m: Floats, northing_m: Floats, values: Floats) -> Self:
+        x0, y0, v0 = (float(a.mean()) for a in (easting_m, northing_m, values))
+        x, y = easting_m - x0, northing_m - y0
+        normal = np.array([[x @ x, x @ y], [x @ y, y @ y]])
+        right = np.array([x @ values, y @ values]) - v0 * np.array([x.sum(), y.sum()])
+        slope = np.linalg.lstsq(normal, right, rcond=1e-12)[0]
+        return cls(centre=(x0, y0, v0), slope=(float(slope[0]), float(slope[1])))
+
+    def at(self, easting_m: Floats, northing_m: Floats) -> Floats:
+        x0, y0, v0 = self.centre
+        return v0 + self.slope[0] * (easting_m - x0) + self.slope[1] * (northing_m - y0)

@@ -246,6 +246,8 @@ def _damped_least_squares(
         slope = inverse_distance_sum(tiling, data[:, :3], misfit, sources) - ridge * strength
         lift = _solve_windows(windows, factors, slope)
         previous, power = power, float(slope @ lift)
+        if not power > 0.0:
+            break
         direction = lift + (power / previous) * direction
         image = inverse_distance_sum(tiling, sources, direction, data[:, :3])
         length = power / (float(image @ image) + ridge * float(direction @ direction))
