@@ -10,7 +10,7 @@ import xarray as xr
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics import spectral
 from quetzalcore.geophysics.spectral.fill import fill_periodic
-from quetzalcore.vgpu import CpuDevice
+from quetzalcore.vgpu import CpuDevice, limit_workers
 
 pytestmark = pytest.mark.kernels
 
@@ -75,6 +75,17 @@ def test_the_fill_is_harmonic_where_it_is_narrow() -> None:
     fill_periodic(values)
     np.testing.assert_allclose(values[5, :9], np.arange(9.0), atol=0.4)  # of 8
     np.testing.assert_allclose(values[5, 8:], np.arange(8.0, 0.0, -1.0), atol=0.4)  # of 8
+
+
+def test_the_fill_is_the_same_to_the_bit_on_any_number_of_threads(rng: np.random.Generator) -> None:
+    one = rng.standard_normal((1025, 9))
+    one[rng.random(one.shape) < 0.8] = np.nan
+    many = one.copy()
+    with limit_workers(1):
+        fill_periodic(one)
+    with limit_workers(4):
+        fill_periodic(many)
+    np.testing.assert_array_equal(one, many)
 
 
 def test_nothing_missing_is_nothing_done(rng: np.random.Generator) -> None:
