@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -50,11 +51,24 @@ def nodes(count: int) -> Floats:
 
 def coefficients(values: Floats) -> Floats:
     """Turn values at the tensor of :func:`nodes` into Chebyshev coefficients of the same shape."""
+    return _along_every_axis(values, _transform)
+
+
+@cache
+def _transform(count: int) -> Floats:
+    """Return the matrix from values at ``count`` nodes to Chebyshev coefficients."""
+    matrix = chebyshev.chebvander(nodes(count), count - 1).T * (2 / count)
+    matrix[0] /= 2
+    return np.asarray(matrix, dtype=np.float64)
+
+
+def _along_every_axis(values: Floats, matrix: Callable[[int], Floats]) -> Floats:
+    """Multiply every axis by its matrix; both matrices are 1 for an axis of one."""
     result = values
     for axis, count in enumerate(values.shape):
-        transform = chebyshev.chebvander(nodes(count), count - 1).T * (2 / count)
-        transform[0] /= 2
-        result = np.moveaxis(np.tensordot(transform, result, axes=(1, axis)), 0, axis)
+        if count > 1:
+            product = np.tensordot(matrix(count), result, axes=(1, axis))
+            result = np.moveaxis(product, 0, axis)
     return result
 
 
@@ -70,7 +84,7 @@ def shorten(series: Floats, budget: float) -> Polynomial:
     count = int(np.searchsorted(sums, budget, side="right"))
     kept = series.copy().ravel()
     kept[order[:count]] = 0.0
-    powers = _in_powers(_trimmed(kept.reshape(series.shape)))
+    powers = _along_every_axis(_trimmed(kept.reshape(series.shape)), _power_matrix)
     operations = 2 * sum(powers.shape) + 8
     eps = float(np.finfo(np.float64).eps)
     return Polynomial(
@@ -86,14 +100,6 @@ def _trimmed(series: Floats) -> Floats:
     used = np.argwhere(series != 0)
     last = used.max(axis=0) + 1 if used.size else np.ones(series.ndim, dtype=np.intp)
     return series[tuple(slice(0, int(end)) for end in last)]
-
-
-def _in_powers(series: Floats) -> Floats:
-    result = series
-    for axis, count in enumerate(series.shape):
-        matrix = _power_matrix(count)
-        result = np.moveaxis(np.tensordot(matrix, result, axes=(1, axis)), 0, axis)
-    return result
 
 
 @cache
