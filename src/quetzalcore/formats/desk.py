@@ -33,6 +33,7 @@ from quetzalcore.geophysics.survey import Bools, Floats, HeightRole, Ints, Surve
 __all__ = ["Desk"]
 
 _LISTED = 12
+_SAMPLE = 200_000  # readings that tell what kind they are
 _SAME_PLACE_M = 500.0  # old and new datums differ by less
 _X, _Y, _TMI, _HEIGHT, _TIME = "@x", "@y", "@tmi", "@height", "@time"
 
@@ -146,9 +147,10 @@ class Desk:
     def _built(self, part: Part, places: Positions, seconds: Floats | None) -> Survey:
         numbers = part.numbers
         good = np.isfinite(places.easting_m) & np.isfinite(places.northing_m)
+        whole = bool(good.all())
         survey = Survey(
-            easting_m=np.where(good, places.easting_m, 0.0),
-            northing_m=np.where(good, places.northing_m, 0.0),
+            easting_m=places.easting_m if whole else np.where(good, places.easting_m, 0.0),
+            northing_m=places.northing_m if whole else np.where(good, places.northing_m, 0.0),
             tmi_nt=numbers[_TMI],
             line=part.line,
             line_names=tuple(self._lines.names) or ("1",),
@@ -160,8 +162,8 @@ class Desk:
             latitude_deg=places.latitude_deg,
             channels=MappingProxyType({name: numbers[name] for name in self._channels}),
         )
-        lost = int((~good).sum())
-        if lost:
+        if not whole:
+            lost = int((~good).sum())
             self.note(f"{lost} stations lie where {places.crs} is not defined and were left out")
             return survey.select(good)
         return survey
@@ -238,15 +240,17 @@ class Desk:
         return column
 
     def _check_readings(self, tmi_nt: Floats) -> None:
-        finite = tmi_nt[np.isfinite(tmi_nt)]
-        if not len(finite):
+        sample = tmi_nt[:: 1 + len(tmi_nt) // _SAMPLE]
+        finite = sample[np.isfinite(sample)]
+        if not len(finite) and not np.isfinite(tmi_nt).any():
             raise BadSurvey(
                 "every reading is missing",
                 hint="check the column, or name another one: --column tmi=NAME",
                 where=Where(file=self.where.file, column=self._tmi.name),
             )
         check_field_unit(finite, self._unit, self._tmi.name, self.where)
-        low, middle, high = (float(v) for v in (finite.min(), np.median(finite), finite.max()))
+        low, high = float(np.fmin.reduce(tmi_nt)), float(np.fmax.reduce(tmi_nt))
+        middle = float(np.median(finite)) if len(finite) else low
         self.note(
             f"by its name the reading is {self.state.value}, by its size it is "
             f"{looks_like(low, middle, high)}"

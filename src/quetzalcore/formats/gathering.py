@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow.compute as pc
 
 from quetzalcore.geophysics.survey import Floats, Ints
+from quetzalcore.vgpu import for_slices
 
 __all__ = ["Gatherer", "Labels", "Part", "count_duplicates", "thin"]
+
+_SLICE = 50_000  # fits into the cache
 
 
 class Labels:
@@ -73,11 +76,18 @@ def _means(values: Floats, first: Any) -> Floats:  # noqa: ANN401 -- any integer
 def count_duplicates(columns: list[Floats], line: Ints) -> int:
     """Count the rows that repeat an earlier row exactly; NaN equals NaN."""
     mixed = line.astype(np.uint64)
-    for values in columns:
-        bits = (values + 0.0).view(np.uint64)  # adding zero makes -0.0 and 0.0 one
-        mixed = (mixed ^ (bits >> np.uint64(29)) ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
-    return len(mixed) - len(np.unique(mixed))
+
+    def work(start: int, stop: int) -> None:
+        part = mixed[start:stop]
+        for values in columns:
+            bits = (values[start:stop] + 0.0).view(np.uint64)  # adding zero makes -0.0 and 0.0 one
+            part ^= bits ^ (bits >> np.uint64(29))
+            part *= np.uint64(0x9E3779B97F4A7C15)
+            part ^= part >> np.uint64(32)
+
+    for_slices(len(mixed), work, min_slice=_SLICE)
+    mixed.sort()
+    return int(np.count_nonzero(mixed[1:] == mixed[:-1]))
 
 
 @dataclass(slots=True)

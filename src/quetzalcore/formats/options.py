@@ -50,7 +50,7 @@ class Limits:
     max_decompressed_bytes: int = 64 * _GIB
     max_ratio: float = 200.0
     max_row_bytes: int = 1 << 20
-    max_stations: int = 25_000_000
+    max_stations: int = 20_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
