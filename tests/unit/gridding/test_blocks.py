@@ -20,8 +20,8 @@ from quetzalcore.geophysics.gridding import (
 )
 
 Floats = NDArray[np.float64]
-EAST: Floats = np.arange(8) * 10.0
-NORTH: Floats = 100.0 + np.arange(6) * 10.0
+EAST: Floats = np.arange(8, dtype=np.float64) * 10.0
+NORTH: Floats = 100.0 + np.arange(6, dtype=np.float64) * 10.0
 
 
 def _plane() -> xr.DataArray:

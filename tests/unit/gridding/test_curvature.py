@@ -164,12 +164,13 @@ def test_duplicates_that_disagree_are_settled_by_the_median() -> None:
     spiked = np.concatenate([field, field, field + 1e4])
     axes = grid_axes(east, north, cell_size_m=7.0)
     plain = minimum_curvature(east, north, field, axes=axes)
-    result = minimum_curvature(*three, spiked, axes=axes)
+    result = minimum_curvature(three[0], three[1], spiked, axes=axes)
     assert np.abs(result.grid - plain.grid).max() < 5.0
 
 
 def test_trust_pulls_the_surface_to_the_heavier_points() -> None:
-    axes = (np.arange(12) * 10.0, np.arange(12) * 10.0)
+    nodes: Floats = np.arange(12, dtype=np.float64) * 10.0
+    axes = (nodes, nodes)
     east, north = (a.ravel() for a in np.meshgrid(axes[0] + 0.0, axes[1] + 0.0))
     field = np.where((east / 10 + north / 10) % 2 == 0, 10.0, -10.0)
     heavy = np.where(field > 0, 100.0, 1.0)

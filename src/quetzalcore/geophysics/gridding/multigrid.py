@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _COARSEST = 9  # nodes along the shorter side below which a sparse factor is cheaper
 _DEGREE = 3  # Chebyshev steps before and after the coarse correction
 _SPREAD = 20.0  # the smoother damps eigenvalues between 1/20 of the largest and the largest
-_MIN_ROWS = 64  # rows a thread is worth
+_MIN_ROWS = 100  # rows a thread is worth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
