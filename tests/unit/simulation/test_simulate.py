@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics import deposits
 from quetzalcore.geophysics.simulation import SimulationPlan, default_plan, simulate
 from quetzalcore.geophysics.survey import HeightRole
@@ -160,3 +161,12 @@ def test_by_default_the_main_field_is_igrf() -> None:
     earth = simulate(plan, _rng()).main_field
     assert earth.inclination_deg == pytest.approx(-52.8, abs=0.1)
     assert earth.total_nt == pytest.approx(51_442, abs=10)
+
+
+def test_a_plan_that_cannot_be_flown_is_refused(full_plan: SimulationPlan) -> None:
+    with pytest.raises(BadParameter, match="speed_ms is 0"):
+        replace(full_plan, speed_ms=0.0)
+    with pytest.raises(BadParameter, match="line_spacing_m is nan"):
+        replace(full_plan, line_spacing_m=float("nan"))
+    with pytest.raises(BadParameter, match="at least as wide"):
+        replace(full_plan, extent_m=1500.0)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics.simulation.bodies import Body, box, pipe, sheet
 
 __all__ = ["AcquisitionErrors", "Field", "SimulationPlan", "default_plan"]
@@ -17,6 +18,15 @@ Array = NDArray[np.float64]
 
 _CENTRE_EASTING_M = 470_000.0
 _CENTRE_NORTHING_M = 7_560_000.0
+_POSITIVE = (
+    "extent_m",
+    "line_spacing_m",
+    "tie_spacing_m",
+    "speed_ms",
+    "sample_rate_hz",
+    "clearance_m",
+    "base_interval_s",
+)
 _NOTHING = np.zeros((0, 6))
 
 
@@ -110,6 +120,12 @@ class SimulationPlan:
         Number of cultural features: a pipeline, then clusters of buildings.
     main_field : callable
         ``main_field(longitude_deg, latitude_deg, height_m, year) -> Field``, ellipsoidal heights.
+
+    Raises
+    ------
+    BadParameter
+        If a length, a rate or a time between readings is not positive, or the area is narrower than
+        the spacing of lines or ties.
     """
 
     bodies: tuple[Body, ...]
@@ -133,6 +149,19 @@ class SimulationPlan:
     geology_nt: float = 2.5
     regional_nt: float = 12.0
     culture: int = 2
+
+    def __post_init__(self) -> None:
+        """Check that the plan can be flown."""
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not value > 0:
+                raise BadParameter(f"{name} is {value}", hint=f"give a {name} above 0")
+        widest = max(self.line_spacing_m, self.tie_spacing_m)
+        if self.extent_m < widest:
+            raise BadParameter(
+                f"extent_m is {self.extent_m} and lines or ties are {widest} m apart",
+                hint="make the area at least as wide as the spacing",
+            )
 
 
 def default_plan(
