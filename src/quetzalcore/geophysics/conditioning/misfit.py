@@ -20,9 +20,8 @@ _FITS = 10
 _CLIP = 4.0  # robust deviations
 _ENOUGH_PAIRS, _MANY_PAIRS = 30, 60
 _CALM = 0.5  # quantile of the gradient: drift is looked for where position matters least
-_FAR_ON_TRAVERSE = (2, 3)  # crossovers apart: only the level is still the same
 _FAR_ON_TIE = (4, 5, 6)  # beyond the strike length of one anomaly, which mimics drift
-_CAUTION = 0.5  # standard errors that are taken off every variance before it is believed
+_CAUTION = 1.0  # standard errors that are taken off every variance before it is believed
 _TRUST = 0.5  # of the first estimate: an adjustment that fits better than that fits noise
 _LEAST_FREEDOM = 0.3
 _FEWEST = 10  # crossovers on a tie, to judge how far to trust it
@@ -61,11 +60,11 @@ def estimate_errors(found: Crossovers) -> ErrorModel:
     """Estimate every deviation robustly from the misfits, by moments.
 
     Each tie's median comes off first. Errors of single readings and positions do not repeat from
-    one tie to the next, the level of a traverse does: the covariance of crossovers two or three apart
+    one tie to the next, the level of a traverse does: the covariance of crossovers half a line apart
     on one traverse is the variance of levels, what neighbours have beyond it is drift. Likewise the
     covariance four to six apart along a tie is the tie's drift (nearer ones share an anomaly, and with
     it the effect of one error of position). Covariances come from crossovers in the calmer half
-    of the gradients, and half a standard error is taken off each: what the misfits do not
+    of the gradients, and a standard error is taken off each: what the misfits do not
     show is not corrected. A tie's drift, which dozens of crossovers fix, may be at least as
     large as the error of one reading. What is left divides into a part that does not depend on the
     gradient and one proportional to it.
@@ -74,7 +73,7 @@ def estimate_errors(found: Crossovers) -> ErrorModel:
     calm = found.gradient_nt_m <= np.quantile(found.gradient_nt_m, _CALM)
     on_traverse = _Sequence.of(misfit, found.traverse, found.traverse_along_m, calm)
     on_tie = _Sequence.of(misfit, found.tie, found.tie_along_m, calm)
-    near, far = on_traverse.covariance((1,)), on_traverse.covariance(_FAR_ON_TRAVERSE)
+    near, far = on_traverse.covariance((1,)), on_traverse.covariance(on_traverse.far())
     level = far if np.isfinite(far) else near
     constant = max(level, 0.0)
     drift = max(near - level, 0.0) if np.isfinite(near) else 0.0
@@ -129,7 +128,7 @@ class _Sequence:
         return cls(misfit_nt=misfit_nt[order], line=line[order], calm=calm[order])
 
     def covariance(self, lags: tuple[int, ...]) -> float:
-        """Return the covariance of crossovers so far apart on one line, less half its error.
+        """Return the covariance of crossovers so far apart on one line, less its error.
 
         Misfits are clipped at four robust deviations. Where fewer than thirty calm pairs are there, all
         count; NaN where there are fewer than two. Where there are many, the covariance by medians
@@ -148,6 +147,12 @@ class _Sequence:
         if len(pairs) >= _MANY_PAIRS:
             shared = min(shared, _robust_covariance(values[:, 0], values[:, 1]))
         return shared - _CAUTION * error
+
+    def far(self) -> tuple[int, ...]:
+        """Return how many crossovers apart half to three quarters of a usual line is, two at least."""
+        usual = float(np.median(np.unique(self.line, return_counts=True)[1]))
+        low = max(2, int(usual / 2.0))
+        return tuple(range(low, max(low + 1, int(0.75 * usual)) + 1))
 
     def _pairs(self, lag: int) -> NDArray[np.intp]:
         """Return places (p, 2) of crossovers ``lag`` apart on one line."""
