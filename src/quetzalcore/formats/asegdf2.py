@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quetzalcore.errors import BadTable
 from quetzalcore.formats.blocks import Block, text_blocks
@@ -23,7 +24,9 @@ from quetzalcore.formats.table import Batch, Layout, Wanted
 
 __all__ = ["AsegReader"]
 
-_SEPARATOR = UNIT_SEPARATOR.encode()
+_SEPARATOR = ord(UNIT_SEPARATOR)
+_NEWLINE, _SPACE = ord("\n"), ord(" ")
+_COMMENT = np.frombuffer(b"COMM", dtype=np.uint8)
 _SAMPLE = 200
 _GOOD = 0.95
 _DESCRIPTIONS = (".met", ".prj", ".des", ".dfn")
@@ -79,38 +82,47 @@ class AsegReader:
                 where=self._source.where,
                 max_row_bytes=self._options.limits.max_row_bytes,
             ):
-                yield parse_block(
-                    Block(first_row=block.first_row, data=self._separated(block.data)),
-                    plan,
-                    rejects,
-                )
+                yield parse_block(self._separated(block), plan, rejects)
 
-    def _separated(self, data: bytes) -> bytes:
+    def _separated(self, block: Block) -> Block:
         if self._way == "blanks":
-            return squeeze_blanks(data)
+            return replace(block, data=squeeze_blanks(block.data))
         widths = [field.width for field in self._fields]
-        return _separate_fixed(data, widths, left_padded=self._way == "shifted")
+        return _separate_fixed(block, widths, left_padded=self._way == "shifted")
 
 
-def _separate_fixed(data: bytes, widths: list[int], *, left_padded: bool) -> bytes:
-    """Put a separator between fixed columns; comments are blanked, so that row numbers hold."""
+def _separate_fixed(block: Block, widths: list[int], *, left_padded: bool) -> Block:
+    """Put a separator between fixed columns and leave blank rows and comments out."""
     total = sum(widths)
-    rows = data.split(b"\n")
-    tail = rows.pop() if not rows[-1] else None
-    blank = [not row.strip() or row.startswith(b"COMM") for row in rows]
-    padded = [row.rjust(total) if left_padded else row.ljust(total) for row in rows]
-    text = np.frombuffer(b"".join(row[:total] for row in padded), dtype=np.uint8)
-    table = text.reshape(len(rows), total)
+    table = _characters(block.data, total, left_padded=left_padded)
+    blank = (table == _SPACE).all(axis=1) | (table[:, : len(_COMMENT)] == _COMMENT).all(axis=1)
+    if blank.any():
+        table = table[~blank]
     ends = list(accumulate(widths))
-    pieces = []
-    for start, stop in zip([0, *ends[:-1]], ends, strict=True):
-        last = np.uint8(10 if stop == total else _SEPARATOR[0])
-        pieces += [table[:, start:stop], np.full((len(rows), 1), last)]
-    out = np.hstack(pieces)
-    if any(blank):
-        out[np.asarray(blank)] = 10
-    joined = out.tobytes()
-    return joined if tail is not None else joined.removesuffix(b"\n")
+    out = np.empty((len(table), total + len(widths)), dtype=np.uint8)
+    for k, (start, stop) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        out[:, start + k : stop + k] = table[:, start:stop]
+        out[:, stop + k] = _SEPARATOR
+    out[:, -1] = _NEWLINE
+    rows = block.row_numbers()[: len(blank)][~blank]
+    return Block(first_row=block.first_row, data=out.tobytes(), rows=rows)
+
+
+def _characters(data: bytes, total: int, *, left_padded: bool) -> NDArray[np.uint8]:
+    """Give the characters of every row, (rows, total); rows of one length need no cutting."""
+    length = data.find(b"\n")
+    if length >= total and len(data) % (length + 1) == 0:
+        table = np.frombuffer(data, dtype=np.uint8).reshape(-1, length + 1)
+        if (table[:, length] == _NEWLINE).all() and data.count(b"\n") == len(table):
+            return table[:, :total]
+    rows = data.removesuffix(b"\n").split(b"\n")
+    mark = _COMMENT.tobytes()
+    padded = [
+        row.rjust(total) if left_padded and not row.startswith(mark) else row.ljust(total)
+        for row in rows
+    ]
+    text = b"".join(row[:total] for row in padded)
+    return np.frombuffer(text, dtype=np.uint8).reshape(len(rows), total)
 
 
 def _best_cut(

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from quetzalcore.errors import BadTable, Where
 
 __all__ = ["Block", "count_rows", "text_blocks"]
@@ -16,10 +19,17 @@ _BLOCK_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Whole rows of UTF-8 text; ``first_row`` counts from 1."""
+    """Whole rows of UTF-8 text, the first of them at ``first_row`` (from 1), or each at ``rows``."""
 
     first_row: int
     data: bytes
+    rows: NDArray[np.int64] | None = None
+
+    def row_numbers(self) -> NDArray[np.int64]:
+        """Give the number of every row, blank ones too."""
+        if self.rows is not None:
+            return self.rows
+        return np.arange(self.first_row, self.first_row + count_rows(self.data), dtype=np.int64)
 
 
 def count_rows(data: bytes) -> int:

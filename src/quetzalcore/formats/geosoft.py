@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ _KINDS = {
     "line": "L", "tie": "T", "base": "B", "test": "S", "trend": "R", "special": "S", "random": "P",
 }  # fmt: skip
 _HEADER = re.compile(
-    rb"^[ \t]*(line|tie|base|test|trend|special|random)[ \t]+([^\s,]+)[^\n]*$",
+    rb"^[ \t]*(line|tie|base|test|trend|special|random)[ \t]+([^\s,]*\d[^\s,]*)[^\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -71,7 +71,7 @@ class GeosoftReader:
             delimiter="," if self._comma else UNIT_SEPARATOR,
             quoted=False,
         )
-        line: str | None = None
+        line = ""
         with self._source.open() as stream:
             for block in text_blocks(
                 stream,
@@ -79,35 +79,47 @@ class GeosoftReader:
                 where=self._source.where,
                 max_row_bytes=self._options.limits.max_row_bytes,
             ):
-                for name, piece in _pieces(block, line):
-                    line = name
-                    if name is not None and piece.data.strip():
-                        yield self._batch(piece, name, plan, rejects)
+                bare, names, starts = _without_headers(block, line)
+                line = names[-1]
+                if bare.data.strip():
+                    yield self._batch(bare, names, starts, plan, rejects)
 
-    def _batch(self, piece: Block, line: str, plan: RowPlan, rejects: Rejects) -> Batch:
-        data = piece.data if self._comma else squeeze_blanks(piece.data)
-        batch = parse_block(Block(first_row=piece.first_row, data=data), plan, rejects)
-        names = pa.array([line], pa.string()).take(pa.array(np.zeros(len(batch), np.int32)))
+    def _batch(
+        self, block: Block, names: list[str], starts: list[int], plan: RowPlan, rejects: Rejects
+    ) -> Batch:
+        data = block.data if self._comma else squeeze_blanks(block.data)
+        batch = parse_block(replace(block, data=data), plan, rejects)
+        which = np.searchsorted(np.asarray(starts), batch.rows, side="right") - 1
+        lines = pa.array(names, pa.string()).take(pa.array(which))
         return Batch(
-            rows=batch.rows, numbers=batch.numbers, texts={**batch.texts, LINE_COLUMN: names}
+            rows=batch.rows, numbers=batch.numbers, texts={**batch.texts, LINE_COLUMN: lines}
         )
 
 
-def _pieces(block: Block, line: str | None) -> Iterator[tuple[str | None, Block]]:
-    """Cut a block at its line headers; rows before the first header go on with ``line``."""
-    row, start = block.first_row, 0
-    for header in chain(_HEADER.finditer(block.data), [None]):
-        stop = len(block.data) if header is None else header.start()
-        if header is not None and _is_data(header[0]):
+def _without_headers(block: Block, line: str) -> tuple[Block, list[str], list[int]]:
+    """Take the line headers out of a block; give the lines' names and the row of each header.
+
+    The rows before the first header belong to ``line``; before the file's first header there is
+    none, and what stands there are titles.
+    """
+    rows = block.row_numbers()
+    names, starts, pieces, start = [line], [0], [], 0
+    row, counted = block.first_row, 0
+    for header in _HEADER.finditer(block.data):
+        if _is_data(header[0]):
             continue
-        data = block.data[start:stop]
-        yield line, Block(first_row=row, data=data)
-        if header is not None:
-            row += data.count(b"\n") + 1
-            start = header.end() + 1
-            line = _KINDS[header[1].decode().lower()] + header[2].decode(errors="replace")
-    if start > 0:
-        yield line, Block(first_row=row, data=b"")
+        row += block.data.count(b"\n", counted, header.start())
+        counted = header.start()
+        names.append(_KINDS[header[1].decode().lower()] + header[2].decode(errors="replace"))
+        starts.append(row)
+        if names[-2]:
+            pieces.append(block.data[start : header.start()])
+        start = header.end() + 1
+    if names[-1]:
+        pieces.append(block.data[start:])
+    first = 0 if line else (starts[1] if len(starts) > 1 else rows[-1] + 1)
+    kept = rows[~np.isin(rows, starts[1:]) & (rows >= first)]
+    return Block(first_row=block.first_row, data=b"".join(pieces), rows=kept), names, starts
 
 
 def _layout(source: Source, text: str, encoding: str) -> tuple[tuple[str, ...], Layout]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from quetzalcore.formats.blocks import Block, count_rows
+from quetzalcore.formats.blocks import Block
 from quetzalcore.formats.cells import COMMENT_MARKS, MISSING_WORDS, NUMBER
 from quetzalcore.formats.rejects import Rejects
 from quetzalcore.formats.table import Batch, Rows, Wanted
@@ -44,9 +44,9 @@ def parse_block(block: Block, plan: RowPlan, rejects: Rejects) -> Batch:
         table = _read(block.data, plan, numbers=pa.float64())
     except pa.ArrowInvalid:
         return _careful(block, plan, rejects)
-    if table.num_rows != count_rows(block.data):  # blank lines: row numbers need care
+    rows = block.row_numbers()
+    if table.num_rows != len(rows):  # blank lines: row numbers need care
         return _careful(block, plan, rejects)
-    rows = np.arange(block.first_row, block.first_row + table.num_rows, dtype=np.int64)
     numbers = {name: _floats(table[_key(plan, name)]) for name in plan.wanted.numbers}
     return Batch(rows=rows, numbers=numbers, texts=_texts(table, plan))
 
@@ -133,7 +133,7 @@ def _whole_rows(block: Block, plan: RowPlan, rejects: Rejects) -> tuple[list[byt
     rows: list[int] = []
     marks = tuple(mark.encode() for mark in COMMENT_MARKS)
     expected = len(plan.names)
-    for row, text in enumerate(block.data.split(b"\n"), start=block.first_row):
+    for row, text in zip(block.row_numbers().tolist(), block.data.split(b"\n"), strict=False):
         bare = text.strip()
         if not bare or bare.startswith(marks):
             continue
@@ -179,7 +179,7 @@ def _reject_cells(  # noqa: PLR0913, PLR0917 -- what, where and why of a cell
     texts: list[bytes],
 ) -> None:
     for index in np.flatnonzero(bad):
-        cell = str(column[int(index)].as_py())[:40]
+        cell = str(column[int(index)].as_py()).strip()[:40]
         rejects.add(
             int(rows[index]),
             f"column {name} is not a number",

@@ -485,3 +485,33 @@ def test_a_description_that_contradicts_the_files_own_longitudes_is_not_believed
     read = read_survey(real_data / "asegdf2" / "Example_Mag_Gondwana_200Ma.dat")
     assert any("EPSG:28355, which lies" in note for note in read.notes)
     assert str(read.date) == "1995-05-21"
+
+
+def test_titles_named_line_are_no_line_header(write: Write) -> None:
+    read = read_survey(write("LINE EAST NORTH MAG\n1 1e5 2e5 50000\n2 1e5 3e5 50001\n", "s.txt"))
+    assert read.layout.format == "whitespace"
+    assert read.survey.line_names == ("1", "2")
+
+
+def test_rows_keep_their_numbers_under_comments_and_blank_rows(write: Write) -> None:
+    write(DFN, "survey.dfn")
+    rows = _dat().splitlines()
+    broken = rows[1].replace("500010.0", "    oops")
+    dat = "\n".join(["COMM a", rows[0], "", broken, "COMM b", *[rows[2]] * 30]) + "\n"
+    read = read_survey(write(dat, "survey.dat"))
+    assert [(r.row, r.reason) for r in read.rejected.first] == [
+        (4, "column EAST: 'oops' is not a number")
+    ]
+    assert read.survey.tmi_nt.tolist() == [50001.25, *[3.5] * 30]
+
+
+def test_xyz_lines_go_on_in_the_next_block(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(XYZ, "survey.xyz")
+    whole = read_survey(path, ReadOptions(crs="EPSG:32754"))
+    for size in (40, 64, 100):
+        monkeypatch.setattr("quetzalcore.formats.blocks.text_blocks.__kwdefaults__", {"size": size})
+        cut = read_survey(path, ReadOptions(crs="EPSG:32754"))
+        assert cut.survey.line_names == whole.survey.line_names
+        np.testing.assert_array_equal(cut.survey.line, whole.survey.line)
+        np.testing.assert_array_equal(cut.survey.tmi_nt, whole.survey.tmi_nt)
+        assert cut.rejected == whole.rejected
