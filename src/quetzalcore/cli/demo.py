@@ -78,7 +78,7 @@ def _print_comparison(compared: object, rows: tuple[object, ...]) -> None:
         for row in rows
         if isinstance(row, BodyComparison)
     ]
-    columns = ["body", "true top m", "found as rank", "off by m", "found m", "depth interval"]
+    columns = ["body", "true depth m", "found as rank", "off by m", "found m", "depth interval"]
     print_table("True against found", columns, table)
     if isinstance(compared, Comparison):
         say(

@@ -16,6 +16,7 @@ from quetzalcore.geophysics.simulation import (
     TrueBody,
     default_plan,
 )
+from quetzalcore.geophysics.targets import BodyShape
 from quetzalcore.reporting import BodyComparison, TrueBodies
 from quetzalcore.workloads.mag_survey.pipeline import Comparison
 from quetzalcore.workloads.mag_survey.result import to_json
@@ -23,6 +24,7 @@ from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
 __all__ = ["SimulatedFiles", "compare_with_truth", "simulate_default", "truth_rows", "write_files"]
 
+_CENTRED = frozenset({BodyShape.BALL, BodyShape.LINE})  # their depth is to the middle
 _RING_M = 40.0  # drawn radius of a body that has no length
 
 
@@ -66,7 +68,7 @@ def write_files(simulated: SimulatedSurvey, survey: Path) -> SimulatedFiles:
 def truth_rows(
     bodies: tuple[TrueBody, ...], found: TargetSet
 ) -> tuple[simulation.Comparison, tuple[BodyComparison, ...]]:
-    """Set each true body beside the nearest target; depths are to the top, below ground."""
+    """Set each true body beside the nearest target; depths are below ground."""
     drill = found.drill
     compared = simulation.compare(
         bodies,
@@ -76,6 +78,7 @@ def truth_rows(
             depth_m=np.array([t.depth_m for t in drill]),
             depth_low_m=np.array([t.depth_interval_m[0] for t in drill]),
             depth_high_m=np.array([t.depth_interval_m[1] for t in drill]),
+            to_centre=np.array([t.anomaly.shape in _CENTRED for t in drill], dtype=bool),
         ),
     )
     rows = tuple(
@@ -107,7 +110,8 @@ def _note(row: simulation.BodyRow) -> str:
     if row.target is None:
         return f"not found ({row.amplitude_nt:.0f} nT)"
     interval = f"{row.depth_low_m:.0f} to {row.depth_high_m:.0f} m"
-    return f"{'inside' if row.inside_interval else 'outside'} {interval}"
+    what = "centre" if row.to_centre else "top"
+    return f"{what} {'inside' if row.inside_interval else 'outside'} {interval}"
 
 
 def _ring(body: TrueBody) -> np.ndarray:

@@ -28,7 +28,7 @@ def _body(name: str, east: float, north: float, *, length_m: float = 0.0) -> Tru
     )
 
 
-def _found(*targets: tuple[float, float, float]) -> FoundTargets:
+def _found(*targets: tuple[float, float, float], centred: bool = False) -> FoundTargets:
     east, north, depth = (np.array([t[i] for t in targets]) for i in range(3))
     return FoundTargets(
         easting_m=east,
@@ -36,6 +36,7 @@ def _found(*targets: tuple[float, float, float]) -> FoundTargets:
         depth_m=depth,
         depth_low_m=depth - 15,
         depth_high_m=depth + 15,
+        to_centre=np.full(len(targets), centred),
     )
 
 
@@ -56,6 +57,13 @@ def test_a_depth_inside_its_interval_is_said_to_be() -> None:
     assert inside.inside_interval
     assert not outside.inside_interval
     assert (inside.depth_low_m, inside.depth_true_m, inside.depth_high_m) == (45, 50, 75)
+
+
+def test_a_depth_to_the_centre_is_compared_with_the_centre() -> None:
+    row = compare([_body("a", 0, 0)], _found((0, 0, 110), centred=True)).rows[0]
+    assert row.to_centre
+    assert row.depth_true_m == 100
+    assert row.inside_interval
 
 
 def test_targets_near_no_body_are_false() -> None:
@@ -79,7 +87,9 @@ def test_an_unknown_depth_is_inside_nothing() -> None:
 
 
 def test_nothing_found_and_nothing_there_are_fine() -> None:
-    empty = FoundTargets(easting_m=[], northing_m=[], depth_m=[], depth_low_m=[], depth_high_m=[])
+    empty = FoundTargets(
+        easting_m=[], northing_m=[], depth_m=[], depth_low_m=[], depth_high_m=[], to_centre=[]
+    )
     table = compare([_body("a", 0, 0)], empty)
     assert (table.found, table.false_targets) == (0, ())
     assert compare([], _found((0, 0, 1))).false_targets == (0,)

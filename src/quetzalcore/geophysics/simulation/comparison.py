@@ -23,7 +23,9 @@ class FoundTargets:
     ----------
     easting_m, northing_m : (k,) array_like
     depth_m, depth_low_m, depth_high_m : (k,) array_like
-        Depth to top below the ground, and its interval.
+        Depth below the ground, and its interval.
+    to_centre : (k,) array_like of bool
+        Whether that depth is to the source's centre (a ball's) and not to its top.
     """
 
     easting_m: ArrayLike
@@ -31,14 +33,16 @@ class FoundTargets:
     depth_m: ArrayLike
     depth_low_m: ArrayLike
     depth_high_m: ArrayLike
+    to_centre: ArrayLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyRow:
     """One true body and the target nearest to it.
 
-    ``target`` counts from 0 and is None if none lies within reach; then the other fields are NaN
-    and ``inside_interval`` is False.
+    ``target`` counts from 0 and is None if none lies within reach; then what was found is NaN and
+    ``inside_interval`` is False. ``depth_true_m`` is to the top, or to the centre where the
+    target's depth is.
     """
 
     name: str
@@ -48,6 +52,7 @@ class BodyRow:
     target: int | None
     distance_m: float
     depth_true_m: float
+    to_centre: bool
     depth_found_m: float
     depth_low_m: float
     depth_high_m: float
@@ -115,6 +120,8 @@ def _row(body: TrueBody, distance_m: Array, found: FoundTargets, reach_m: float)
         return float("nan") if best is None else float(np.asarray(values, dtype=np.float64)[best])
 
     low, high = at(found.depth_low_m), at(found.depth_high_m)
+    centred = best is not None and bool(np.asarray(found.to_centre)[best])
+    true = body.depth_to_centre_m if centred else body.depth_to_top_m
     return BodyRow(
         name=body.name,
         kind=body.kind,
@@ -122,9 +129,10 @@ def _row(body: TrueBody, distance_m: Array, found: FoundTargets, reach_m: float)
         amplitude_nt=body.amplitude_nt,
         target=best,
         distance_m=at(distance_m),
-        depth_true_m=body.depth_to_top_m,
+        depth_true_m=true,
+        to_centre=centred,
         depth_found_m=at(found.depth_m),
         depth_low_m=low,
         depth_high_m=high,
-        inside_interval=low <= body.depth_to_top_m <= high,
+        inside_interval=low <= true <= high,
     )

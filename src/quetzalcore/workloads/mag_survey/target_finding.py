@@ -111,6 +111,11 @@ def find_targets(
 
 
 def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]:
+    """Give Euler's clusters: tilt-depth and local wavenumber assume contacts.
+
+    Over dykes, pipes and spheres these two come out at about half the depth (see
+    ``docs/science/targets.md``), so they are mapped but do not vote on targets.
+    """
     if depths is None:
         return ()
     return tuple(
@@ -122,7 +127,7 @@ def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]
             sigma_m=table.columns["uncertainty_m"],
         )
         for table in depths.tables
-        if table.name != "euler" and len(table)
+        if table.name == "euler_clusters" and len(table)
     )
 
 
