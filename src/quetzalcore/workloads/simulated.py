@@ -24,7 +24,7 @@ from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
 __all__ = ["SimulatedFiles", "compare_with_truth", "simulate_default", "truth_rows", "write_files"]
 
-_CENTRED = frozenset({BodyShape.BALL, BodyShape.LINE})  # their depth is to the middle
+_CENTRED = frozenset({BodyShape.BALL})  # its depth is to the middle
 _RING_M = 40.0  # drawn radius of a body that has no length
 
 
