@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from quetzalcore.errors import BadTable, UnreadableInput
+from quetzalcore.formats.crs import is_geographic
 from quetzalcore.formats.rejects import Rejects
 from quetzalcore.formats.source import Source
 from quetzalcore.formats.table import Batch, Column, Layout, Wanted
@@ -86,7 +87,7 @@ class GeoPackageReader:
                 where=source.where,
             )
         crs = info["crs"]
-        geographic = crs is not None and _is_degrees(crs)
+        geographic = crs is not None and is_geographic(crs)
         self._axes = ("longitude", "latitude") if geographic else ("easting", "northing")
         others = [c for c in _columns(schema) if c.name not in {self._geometry, *self._axes}]
         places = tuple(Column(name=axis) for axis in self._axes)
@@ -119,12 +120,6 @@ class GeoPackageReader:
                 places = dict(zip(self._axes, (x, y), strict=True))
                 yield _batch(part, wanted, row, places)
                 row += part.num_rows
-
-
-def _is_degrees(crs: str) -> bool:
-    from quetzalcore.formats.crs import is_geographic  # noqa: PLC0415 -- kept beside its use
-
-    return is_geographic(crs)
 
 
 def _columns(schema: Any) -> tuple[Column, ...]:  # noqa: ANN401 -- PyArrow has no types

@@ -21,6 +21,7 @@ from quetzalcore.formats.positions import (
     choose_frame,
     disagreement_m,
     project,
+    unusable,
 )
 from quetzalcore.formats.readers import open_table
 from quetzalcore.formats.rejects import Rejects
@@ -180,13 +181,11 @@ class Desk:
         self, batch: Batch, columns: dict[str, Floats], line: Ints, date: Ints | None
     ) -> Part:
         x, y = columns[_X], columns[_Y]
-        good: Bools = np.isfinite(x) & np.isfinite(y)
-        for row in batch.rows[~good]:
-            self.rejects.add(int(row), "no position")
-        dropout = good & (x == 0.0) & (y == 0.0) if self.frame.geographic else ~good & good
-        for row in batch.rows[dropout]:
-            self.rejects.add(int(row), "position 0, 0")
-        good &= ~dropout
+        good: Bools = np.ones(len(batch), dtype=bool)
+        for kind, bad in unusable(x, y, geographic=self.frame.geographic):
+            for row in batch.rows[bad & good]:
+                self.rejects.add(int(row), kind)
+            good &= ~bad
         if good.all():
             return Part(numbers=columns, line=line, date=date)
         return Part(

@@ -10,7 +10,7 @@ from quetzalcore.errors import BadSurvey, BadTable, Where
 from quetzalcore.formats.crs import WGS84, in_metres, is_geographic, to_lonlat, transform, utm_crs
 from quetzalcore.formats.options import ReadOptions, Role
 from quetzalcore.formats.roles import RoleGuess
-from quetzalcore.geophysics.survey import Floats
+from quetzalcore.geophysics.survey import Bools, Floats
 
 __all__ = ["Frame", "Positions", "check_positions", "choose_frame", "disagreement_m", "project"]
 
@@ -100,6 +100,20 @@ def choose_frame(
 
 def _pair(roles: dict[Role, RoleGuess], x: Role, y: Role) -> tuple[str, str] | None:
     return (roles[x].column, roles[y].column) if x in roles and y in roles else None
+
+
+def unusable(x: Floats, y: Floats, *, geographic: bool) -> list[tuple[str, Bools]]:
+    """Give the rows, (n,) bool, that have no position, each kind with its name.
+
+    Degrees beyond the globe count only where they are the exception: else the columns are wrong.
+    """
+    found = [("no position", ~(np.isfinite(x) & np.isfinite(y)))]
+    if geographic:
+        beyond = (np.abs(x) > _DEGREES_X) | (np.abs(y) > _DEGREES_Y)
+        found.append(("position 0, 0", (x == 0.0) & (y == 0.0)))
+        if 2 * int(beyond.sum()) < len(x):
+            found.append(("position beyond the globe", beyond))
+    return found
 
 
 def check_positions(x: Floats, y: Floats, frame: Frame, where: Where) -> None:

@@ -350,3 +350,14 @@ def test_rows_that_cannot_be_cut_are_refused(write: Write) -> None:
 def test_chunks_raise_the_same_errors(write: Write) -> None:
     with pytest.raises(BadTable, match="no columns give the position"):
         list(read_chunks(write("id,depth,tmi\n1,2,3\n2,3,4\n")))
+
+
+def test_a_position_beyond_the_globe_is_left_out_aloud(write: Write, table: Table) -> None:
+    read = read_survey(write(table() + "110,140.5,95.0,300,5\n"))
+    assert [(r.row, r.reason) for r in read.rejected.first] == [(22, "position beyond the globe")]
+    assert len(read.survey) == 20
+
+
+def test_the_date_of_times_serves_the_main_field(write: Write) -> None:
+    read = read_survey(write("lon,lat,tmi,time\n140.1,-21,5,1600000000\n140.2,-21,6,1600000001\n"))
+    assert str(require_date(read.survey, None)) == "2020-09-13"
