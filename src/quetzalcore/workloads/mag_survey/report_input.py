@@ -21,13 +21,8 @@ from quetzalcore.reporting import (
     ReportFigure,
     ReportInput,
     ReportTarget,
-    SpectrumSegment,
     Stage,
     StageStatus,
-    Trace,
-    draw_crossovers,
-    draw_profile,
-    draw_spectrum,
 )
 from quetzalcore.workloads.mag_survey.conditioning import Levelled
 from quetzalcore.workloads.mag_survey.depths import DepthSet, DepthTable
@@ -35,13 +30,17 @@ from quetzalcore.workloads.mag_survey.grids import TransformSet
 from quetzalcore.workloads.mag_survey.methods import METHODS, REFERENCES, distrust
 from quetzalcore.workloads.mag_survey.reading import Inputs
 from quetzalcore.workloads.mag_survey.record import Outcome, StageRecord
+from quetzalcore.workloads.mag_survey.report_figures import (
+    levelling_figure,
+    profile_figure,
+    spectrum_figure,
+)
 from quetzalcore.workloads.mag_survey.result import Provenance, SurveyInfo
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
 __all__ = ["Cover", "Findings", "build_report"]
 
 _REJECTED_SHOWN = 50
-_PROFILE_POINTS = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,10 +90,13 @@ def build_report(
         survey=_survey_facts(found),
         stages=tuple(_stage(record) for record in found.records),
         quality=_quality_facts(found.quality),
-        quality_figures=(*_profile_figure(found), *_levelling_figure(found.levelling)),
+        quality_figures=(
+            *profile_figure(found.inputs.survey, found.conditioned),
+            *levelling_figure(found.levelling),
+        ),
         maps=figures,
         depths=_depth_rows(found.depths),
-        depth_figures=_spectrum_figure(found.transforms),
+        depth_figures=spectrum_figure(found.transforms),
         targets=_targets(found.targets),
         comparison=comparison,
         rejected=tuple(
@@ -222,85 +224,6 @@ def _stage(record: StageRecord) -> Stage:
 
 def _plain(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _profile_figure(found: Findings) -> tuple[ReportFigure, ...]:
-    """Draw the longest line as it came and as it left, where conditioning changed it."""
-    raw, done = found.inputs.survey, found.conditioned
-    slices = [rows for _, rows in raw.line_slices()]
-    if not slices or np.array_equal(raw.tmi_nt, done.tmi_nt, equal_nan=True):
-        return ()
-    rows = max(slices, key=lambda each: each.stop - each.start)
-    name = raw.line_names[int(raw.line[rows.start])]
-    steps = np.hypot(np.diff(raw.easting_m[rows]), np.diff(raw.northing_m[rows]))
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    thin = slice(None, None, max(1, len(along) // _PROFILE_POINTS))
-    title = f"Line {name} before and after conditioning"
-    panels = (
-        (Trace(name="as read", values_nt=raw.tmi_nt[rows][thin]),),
-        (Trace(name="conditioned", values_nt=done.tmi_nt[rows][thin]),),
-    )
-    return (
-        ReportFigure(
-            title=title,
-            picture=draw_profile(along[thin], panels, title=title),
-            caption="The longest line of the survey.",
-            alt=f"Two profiles of line {name}, {along[-1] / 1000:.1f} km long",
-        ),
-    )
-
-
-def _levelling_figure(levelling: Levelled | None) -> tuple[ReportFigure, ...]:
-    if levelling is None or not len(levelling.before_nt):
-        return ()
-    return (
-        ReportFigure(
-            title="Crossovers before and after levelling",
-            picture=draw_crossovers(
-                levelling.before_nt,
-                levelling.after_nt,
-                title="Crossovers before and after levelling",
-            ),
-            caption="Differences between traverses and ties where they cross.",
-            alt=f"Histogram; robust spread {levelling.result.before.spread_nt:.2f} nT before and "
-            f"{levelling.result.after.spread_nt:.2f} nT after",
-        ),
-    )
-
-
-def _spectrum_figure(transforms: TransformSet | None) -> tuple[ReportFigure, ...]:
-    if transforms is None:
-        return ()
-    spectrum = transforms.spectrum
-    wavenumber, log_power = spectrum.wavenumber_rad_m, spectrum.log_power
-    pieces = []
-    for segment in transforms.segments:
-        inside = (wavenumber >= segment.from_rad_m) & (wavenumber <= segment.to_rad_m)
-        level = np.mean(log_power[inside] + 2.0 * segment.depth_m * wavenumber[inside])
-        pieces.append(
-            SpectrumSegment(
-                low_rad_per_m=segment.from_rad_m,
-                high_rad_per_m=segment.to_rad_m,
-                intercept=float(level),
-                depth_m=segment.depth_m,
-            )
-        )
-    depths = " and ".join(
-        f"{s.depth_m:,.0f} ± {s.uncertainty_m:,.0f} m" for s in transforms.segments
-    )
-    return (
-        ReportFigure(
-            title="Radial power spectrum",
-            picture=draw_spectrum(
-                wavenumber, np.exp(log_power), tuple(pieces), title="Radial power spectrum"
-            ),
-            caption="Slopes give mean depths of ensembles of sources below the sensor "
-            f"(Spector and Grant, 1970): {depths}."
-            if depths
-            else "No straight segment was found.",
-            alt=f"Logarithm of power against wavenumber; segment depths {depths or 'none'}",
-        ),
-    )
 
 
 def _depth_rows(depths: DepthSet | None) -> tuple[DepthRow, ...]:
