@@ -90,7 +90,7 @@ def _block(*, strike_deg: float, main: np.ndarray) -> Block:
         depth_m=150.0,
         width_m=100.0,
         height_m=300.0,
-        longer_m=400.0,
+        length_m=500.0,
         strike_deg=strike_deg,
         field=main,
     )

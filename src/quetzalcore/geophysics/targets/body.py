@@ -103,9 +103,10 @@ class Ball:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
-    """An upright prism along strike: ``(easting, northing, log depth of top, log width, log height)``.
+    """An upright prism along strike: ``(easting, northing, log depth of top, width, height, length)``.
 
-    It is ``longer_m`` longer than wide, as its outline is: spread by depth lengthens both alike.
+    The three sizes are logarithms too. With ``longer_m`` the length is not free: the prism is as much
+    longer than wide, as the outline of a compact source is.
     """
 
     easting_m: float
@@ -113,25 +114,32 @@ class Block:
     depth_m: float
     width_m: float
     height_m: float
-    longer_m: float
+    length_m: float
     strike_deg: float
     field: Floats
+    longer_m: float | None = None
 
     @property
     def step(self) -> Floats:
         """One depth sideways, factors of e in depth and size."""
-        return np.array([self.depth_m, self.depth_m, 1.0, 1.0, 1.0])
+        return np.array([self.depth_m, self.depth_m, 1.0, 1.0, 1.0, 1.0])
 
     @property
     def expected(self) -> Floats:
         """Return the first guess."""
-        sizes = np.log([self.depth_m, self.width_m, self.height_m])
+        sizes = np.log([self.depth_m, self.width_m, self.height_m, self.length_m])
         return np.array([self.easting_m, self.northing_m, *sizes])
 
     @property
     def spread(self) -> Floats:
-        """Depth within a factor of 3, width 2, height 4: the field rarely tells them all apart."""
-        return np.array([np.inf, np.inf, np.log(3.0), np.log(2.0), np.log(4.0)])
+        """Depth within a factor of 3, width 2, height 4, length 1.3: the field rarely tells them all."""
+        return np.array([np.inf, np.inf, np.log(3.0), np.log(2.0), np.log(4.0), np.log(1.3)])
+
+    def length_at(self, point: Floats) -> float:
+        """Return the length, metres, that the numbers say."""
+        if self.longer_m is None:
+            return float(np.exp(point[5]))
+        return float(np.exp(point[3])) + self.longer_m
 
     @property
     def turn(self) -> Floats:
@@ -144,13 +152,13 @@ class Block:
         """Return the field of unit magnetisations, (k, 3) nT per A/m."""
         turn = self.turn
         east, north = sample.easting_m - point[0], sample.northing_m - point[1]
-        depth, width, height = np.exp(point[2:])
+        depth, width, height = np.exp(point[2:5])
         framed = prism_fields(
             turn[0, 0] * east + turn[0, 1] * north,
             turn[1, 0] * east + turn[1, 1] * north,
             depth_m=depth,
             width_m=width,
-            length_m=width + self.longer_m,
+            length_m=self.length_at(point),
             height_m=height,
             field=turn @ self.field,
         )

@@ -233,7 +233,9 @@ def _reasons(
     else:
         said.append(f"a {body.shape} explains {100 * body.fit.explained:.0f} % of the field here")
     if body is not None and body.shape is BodyShape.BALL:
-        said.append("depth is to the centre; the field does not tell the size")
+        said.append(
+            "depth is to the centre: the top is shallower, and the field does not tell the size"
+        )
     if direction is not None and not direction.resolved:
         said.append("the direction of magnetisation is not resolved")
     if region.truncated:

@@ -27,7 +27,7 @@ _TOP_OVER_CENTRE = 0.6  # first guess of a block's top from a ball's centre
 _BALL_WIDTHS = (0.35, 1.5)  # diameter over depth of the centre: any of them gives the same field
 _THIN_WIDTHS = (0.1, 0.7)  # width over depth of the top: only width times magnetisation is resolved
 _THIN = 0.5
-_WORTH_IT = 10.0  # gain in log likelihood, twice, that two more numbers must bring
+_WORTH_IT = 6.0  # gain in log likelihood, twice, that a block's three more numbers must bring
 _MOST_SPREAD = 2.5  # standard deviation of log magnetisation beyond which nothing is known
 
 
@@ -56,8 +56,9 @@ def interpret(
     centre_m = float(np.clip(ball.depth_m, 0.4 * guess_m, 2.0 * guess_m))
     block = _block(axes, centre_m, field)
     fitted = fit_body(block, sample) if _is_misfit(ball, sample) else None
-    if fitted is not None and _is_better(fitted, ball, sample):
-        return _as_block(block, fitted, field_nt) if _holds(fitted, axes, guess_m) else None
+    block_wins = fitted is not None and _is_better(fitted, ball, sample)
+    if fitted is not None and block_wins and _holds(fitted, axes, guess_m):
+        return _as_block(block, fitted, field_nt)
     return _as_ball(ball, field_nt) if _holds(ball, axes, guess_m) else None
 
 
@@ -77,13 +78,16 @@ def _is_misfit(ball: BodyFit, sample: FieldSample) -> bool:
 def _block(axes: OutlineAxes, centre_m: float, field: Floats) -> Block:
     top_m = _TOP_OVER_CENTRE * centre_m
     thin = 0.5 * top_m
+    width_m = max(float(np.sqrt(max(axes.width_m**2 - (1.5 * top_m) ** 2, 0.0))), thin)
+    longer_m = max(axes.length_m - axes.width_m, 0.0)
     return Block(
         easting_m=0.0,
         northing_m=0.0,
         depth_m=top_m,
-        width_m=max(float(np.sqrt(max(axes.width_m**2 - (1.5 * top_m) ** 2, 0.0))), thin),
+        width_m=width_m,
         height_m=3.0 * top_m,
-        longer_m=max(axes.length_m - axes.width_m, 0.0),
+        length_m=width_m + longer_m,
+        longer_m=None if axes.length_m > _ELONGATED * axes.width_m else longer_m,
         strike_deg=axes.strike_deg,
         field=field,
     )
@@ -115,11 +119,11 @@ def _as_ball(fit: BodyFit, field_nt: float) -> Interpretation:
 
 
 def _as_block(block: Block, fit: BodyFit, field_nt: float) -> Interpretation:
-    fitted, height = (float(size) for size in np.exp(fit.point[3:]))
+    fitted, height = (float(size) for size in np.exp(fit.point[3:5]))
     thin = fitted < _THIN * fit.depth_m
     narrow, wide = (r * fit.depth_m if thin else fitted for r in _THIN_WIDTHS)
     width = float(np.sqrt(narrow * wide))
-    length = width + block.longer_m
+    length = max(block.length_at(fit.point), width)
     shape = BodyShape.PIPE if height > _TALL * width else BodyShape.BLOCK
     moment, spread = _size_and_spread(fit)
     chi = moment * _MU0 / (field_nt * _NT)

@@ -40,7 +40,7 @@ _GEOMETRY = {
     BodyShape.UNRESOLVED: "",
 }
 _HALF_DEPTH_M = 300.0  # a target this deep is worth half of one at the surface
-_STRONG_DECADES = 2.0  # an anomaly 100 times the least one scores full marks
+_STRONG_DECADES = 3.0  # an anomaly 1000 times the least one scores full marks
 _FULL_AREA_M2 = 250_000.0
 _Z90 = 1.2815515655446004
 
@@ -258,7 +258,7 @@ def score_parts(
             name="shallow depth", value=_part(1.0 / (1.0 + anomaly.depth_m / _HALF_DEPTH_M)),
             weight=1.0,
         ),
-        ScorePart(name="certainty of depth", value=_part(shallow / deep), weight=1.0),
+        ScorePart(name="certainty of depth", value=_part(shallow / deep), weight=0.5),
         ScorePart(name="fit of a simple body", value=_part(anomaly.fit), weight=1.0),
         ScorePart(
             name="size", value=_part(math.sqrt(anomaly.area_m2 / _FULL_AREA_M2)), weight=0.5
