@@ -161,3 +161,26 @@ def test_stages_can_be_left_out_and_say_so(demo: Path, tmp_path: Path, quetzal) 
     assert told["drill_targets"] == []
     assert not (tmp_path / "p" / "report.html").exists()
     assert not (tmp_path / "p" / "maps").exists()
+
+
+def test_the_original_four_columns_work_with_a_date_alone(
+    demo: Path, tmp_path: Path, quetzal
+) -> None:
+    columns = {
+        "latitude": "latitude",
+        "longitude": "longitude",
+        "elevation": "height_ellipsoidal_m",
+        "magnetic_field": "tmi_nt",
+    }
+    with (demo / "survey.csv").open() as stream, (tmp_path / "four.csv").open("w") as out:
+        out.write(",".join(columns) + "\n")
+        for row in csv.DictReader(stream):
+            out.write(",".join(row[name] for name in columns.values()) + "\n")
+    skip = ("--skip", "maps", "--skip", "report")
+    run = ("survey", "run", tmp_path / "four.csv", "-o", tmp_path / "p", "--json", *skip)
+    assert "--date" in quetzal(*run).err
+    told = json.loads(quetzal(*run, "--date", "2024-05-13").out)
+    assert (told["qc"]["traverses"], told["qc"]["ties"]) == (61, 7)
+    assert told["survey_info"]["crs"] == "EPSG:32754"
+    assert told["survey_info"]["igrf_corrected"] is True
+    assert abs(told["survey_info"]["survey_stats"]["mean_anomaly_nT"]) < 100

@@ -139,7 +139,8 @@ def condition(
     _diurnal(bench, inputs.base)
     removed = _main_field(bench, inputs, processed=processed)
     levelled = _levelling(bench, lines)
-    bench.step(Stage.MICROLEVELLING, lambda s: _microlevelled(s, lines))
+    always = config.microlevelling.always
+    bench.step(Stage.MICROLEVELLING, lambda s: _microlevelled(s, lines, always=always))
     return Conditioned(survey=bench.survey, igrf_removed=removed, levelling=levelled)
 
 
@@ -158,15 +159,21 @@ def _levelling(bench: _Bench, lines: tuple[LineSummary, ...]) -> Levelled | None
     )
 
 
-def _microlevelled(survey: Survey, lines: tuple[LineSummary, ...]) -> StepResult:
-    """Microlevel, unless the crossovers say that it would take off geology."""
+def _microlevelled(survey: Survey, lines: tuple[LineSummary, ...], *, always: bool) -> StepResult:
+    """Microlevel where the crossovers show that it takes off line noise and not geology."""
     step = conditioning.microlevel(survey, lines)
-    before = float(step.details.get("crossover_before_nt", 0.0))
-    after = float(step.details.get("crossover_after_nt", 0.0))
-    if after > before:
+    before, after = (step.details.get(f"crossover_{when}_nt") for when in ("before", "after"))
+    if always:
+        return step
+    if before is None or after is None:
         raise BadSurvey(
-            f"it would take off geology: the crossovers' spread would rise from {before:.2f} to "
-            f"{after:.2f} nT"
+            "without crossovers nothing tells line noise from geology",
+            hint="set microlevelling.always to do it all the same",
+        )
+    if float(after) >= float(before):
+        raise BadSurvey(
+            f"it would take off geology: the crossovers' spread would go from {float(before):.2f} "
+            f"to {float(after):.2f} nT"
         )
     return step
 

@@ -93,6 +93,12 @@ class DiurnalConfig(_Part):
     datum_nt: float | None = None
 
 
+class MicrolevellingConfig(_Part):
+    """Microlevelling is kept only where it narrows the crossovers, unless ``always`` is set."""
+
+    always: bool = False
+
+
 class IgrfConfig(_Part):
     """Interpolation error allowed in the main field."""
 
@@ -163,6 +169,7 @@ class SurveyConfig(_Part):
     lag: LagConfig = LagConfig()
     diurnal: DiurnalConfig = DiurnalConfig()
     igrf: IgrfConfig = IgrfConfig()
+    microlevelling: MicrolevellingConfig = MicrolevellingConfig()
     gradients: GradientConfig = GradientConfig()
     grid: GridConfig = GridConfig()
     transforms: TransformConfig = TransformConfig()

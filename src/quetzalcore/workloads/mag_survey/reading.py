@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from quetzalcore.formats import (
     read_survey,
 )
 from quetzalcore.geophysics.conditioning import BaseStation
+from quetzalcore.geophysics.quality import split_lines
 from quetzalcore.geophysics.survey import Floats, Survey
 from quetzalcore.workloads.mag_survey.config import InputConfig
 from quetzalcore.workloads.mag_survey.folder import sha256
@@ -119,12 +120,16 @@ def read_inputs(
     calibration = config.calibration
     if not np.isfinite(read.survey.tmi_nt).any():
         raise BadSurvey("no reading is a number", hint="name the reading with --column tmi=NAME")
+    survey, notes = read.survey, read.notes
+    if Role.LINE not in read.roles:
+        survey = _with_lines(survey)
+        notes = (*notes, f"no line column: split into {len(survey.line_names)} lines by heading")
     return Inputs(
-        survey=read.survey,
+        survey=survey,
         file_format=read.layout.format,
         tmi_column=read.roles[Role.TMI].column,
         tmi_state=read.state,
-        notes=read.notes,
+        notes=notes,
         rejected=read.rejected,
         base=None if base is None else BaseStation(time_s=base.time_s, tmi_nt=base.tmi_nt),
         calibration=None
@@ -133,6 +138,13 @@ def read_inputs(
         dem=None if config.dem is None else read_grid(config.dem),
         files=files,
     )
+
+
+def _with_lines(survey: Survey) -> Survey:
+    """Split one run of rows into lines by time, jumps and heading."""
+    line = split_lines(survey.easting_m, survey.northing_m, time_s=survey.time_s)
+    names = tuple(f"L{number + 1}" for number in range(int(line.max()) + 1))
+    return replace(survey, line=line, line_names=names)
 
 
 def _input_file(role: str, path: Path) -> InputFile:
