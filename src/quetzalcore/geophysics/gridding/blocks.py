@@ -201,11 +201,10 @@ def _reduce_blocks(
 def _weighted_median(block: NDArray[np.float64], weights: Floats, total: float) -> float:
     """Return the value at which half of the weight is reached (the mean of two at a tie)."""
     ranks = np.argsort(block)
-    reached = 0.0
-    for k in range(len(ranks)):
+    last = len(ranks) - 1
+    k, reached = 0, weights[ranks[0]]
+    while k < last and reached < 0.5 * total:
+        k += 1
         reached += weights[ranks[k]]
-        if reached > 0.5 * total:
-            return float(block[ranks[k]])
-        if reached == 0.5 * total:
-            return float(0.5 * (block[ranks[k]] + block[ranks[k + 1]]))
-    return float(block[ranks[-1]])
+    beside = ranks[k + 1] if k < last and reached == 0.5 * total else ranks[k]
+    return float(0.5 * (block[ranks[k]] + block[beside]))

@@ -25,6 +25,7 @@ __all__ = ["EquivalentSources", "SourceLayer", "fit_equivalent_sources"]
 
 _LEAST_POINTS = 4
 _PER_TILE = 80  # sources of one tile; a window has four tiles
+_SETTLED = 1e-4  # a layer is done when a cycle gains less than this fraction
 _COARSENING = 2.0  # spacing and depth of one layer over those of the next
 
 
@@ -110,9 +111,9 @@ def fit_equivalent_sources(
     *,
     depth_m: float | None = None,
     block_size_m: float | None = None,
-    damping: float = 1e-4,
+    damping: float = 1e-5,
     layers: int = 5,
-    cycles: int = 8,
+    cycles: int = 20,
 ) -> EquivalentSources:
     """Fit sources of 1/r under the survey, coarse to fine, by gradient boosting in windows.
 
@@ -241,6 +242,7 @@ def _damped_least_squares(
     del normals
     strength = np.zeros(len(sources))
     misfit = data[:, 3].copy()
+    objective = float(misfit @ misfit)
     direction, power = np.zeros(len(sources)), np.inf
     for _ in range(cycles):
         slope = inverse_distance_sum(tiling, data[:, :3], misfit, sources) - ridge * strength
@@ -251,8 +253,14 @@ def _damped_least_squares(
         direction = lift + (power / previous) * direction
         image = inverse_distance_sum(tiling, sources, direction, data[:, :3])
         length = power / (float(image @ image) + ridge * float(direction @ direction))
-        strength += length * direction
-        misfit -= length * image
+        moved, left = strength + length * direction, misfit - length * image
+        now = float(left @ left) + ridge * float(moved @ moved)
+        if now > objective:  # the tiled sums are not exact transposes: rounding would take over
+            break
+        settled = now > (1.0 - _SETTLED) * objective
+        strength, misfit, objective = moved, left, now
+        if settled:
+            break
     return strength
 
 
@@ -294,20 +302,21 @@ def _members(tiling: Tiling, points: Floats) -> list[Ints]:
 
 
 def _normal_matrix(data: Floats, sources: Floats) -> Floats:
+    """Return the upper triangle of A'A: half the work of the product."""
     pairs = pair_matrix(data, sources)
-    return pairs.T @ pairs
+    return np.asarray(scipy.linalg.blas.dsyrk(1.0, pairs.T))
 
 
 def _cholesky(normal: Floats, ridge: float) -> Floats:
     normal.flat[:: len(normal) + 1] += ridge
-    factor, _ = scipy.linalg.cho_factor(normal, lower=True, overwrite_a=True)
+    factor, _ = scipy.linalg.cho_factor(normal, lower=False, overwrite_a=True)
     return np.asarray(factor)
 
 
 def _solve_windows(windows: list[Window], factors: list[Floats], right: Floats) -> Floats:
     """Sum the windows' own solutions for the sources inside them."""
     solved = map_threads(
-        lambda pair: scipy.linalg.cho_solve((pair[1], True), right[pair[0][1]]),
+        lambda pair: scipy.linalg.cho_solve((pair[1], False), right[pair[0][1]]),
         zip(windows, factors, strict=True),
     )
     total = np.zeros(len(right))
