@@ -123,3 +123,11 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     ):
         with pytest.raises(BadParameter, match="positive"):
             fit_equivalent_sources(east, north, upward, field, **wrong)
+
+
+def test_damping_that_cannot_hold_deep_crowded_sources_is_refused() -> None:
+    east, north, upward, field = _draped_survey()
+    with pytest.raises(BadParameter, match="damping is too small"):
+        fit_equivalent_sources(
+            east, north, upward, field, depth_m=900.0, block_size_m=40.0, damping=1e-30, layers=1
+        )

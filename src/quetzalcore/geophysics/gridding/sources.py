@@ -144,7 +144,7 @@ def fit_equivalent_sources(
     BadSurvey
         If fewer than four points are usable.
     BadParameter
-        If a size is not positive.
+        If a size is not positive, or the damping too small to solve a window.
 
     References
     ----------
@@ -309,7 +309,13 @@ def _normal_matrix(data: Floats, sources: Floats) -> Floats:
 
 def _cholesky(normal: Floats, ridge: float) -> Floats:
     normal.flat[:: len(normal) + 1] += ridge
-    factor, _ = scipy.linalg.cho_factor(normal, lower=False, overwrite_a=True)
+    try:
+        factor, _ = scipy.linalg.cho_factor(normal, lower=False, overwrite_a=True)
+    except np.linalg.LinAlgError as error:
+        raise BadParameter(
+            "the damping is too small for sources this deep and this close",
+            hint="raise damping or block_size_m, or lower depth_m",
+        ) from error
     return np.asarray(factor)
 
 
