@@ -47,7 +47,7 @@ class Device(Protocol):
         ...
 
     def irfft2(self, spectrum: DeviceArray, shape: tuple[int, int]) -> DeviceArray:
-        """Invert :meth:`rfft2` to real (..., *shape)."""
+        """Invert :meth:`rfft2`: the last two axes get ``shape``, the others stay."""
         ...
 
     def pairsum(

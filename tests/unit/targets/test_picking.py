@@ -14,6 +14,7 @@ from quetzalcore.geophysics.grid import make_grid
 from quetzalcore.geophysics.targets import (
     Anomaly,
     BodyShape,
+    DepthMeaning,
     DepthSolutions,
     Polarity,
     pick_anomalies,
@@ -235,6 +236,22 @@ def test_other_methods_depths_are_combined(scene: Scene) -> None:
     assert methods["euler"].count == 2
     assert methods["euler"].depth_m == 360.0
     assert 300.0 < anomaly.depth_m < 360.0
+
+
+def test_only_depths_to_what_the_body_is_measured_to_are_combined(scene: Scene) -> None:
+    scene.add_ball(4000, 4000, depth_m=300, radius_m=150, susceptibility_si=0.1)
+    found = [
+        DepthSolutions(
+            method=meaning,
+            easting_m=np.array([504_000.0]),
+            northing_m=np.array([7_504_000.0]),
+            depth_below_sensor_m=np.array([depth_m]),
+            meaning=meaning,
+        )
+        for meaning, depth_m in ((DepthMeaning.TOP, 150.0), (DepthMeaning.CENTRE, 310.0))
+    ]
+    anomaly = _pick(scene, depth_solutions=found)[0]
+    assert [each.method for each in anomaly.depth_methods] == ["fit of a ball", "centre"]
 
 
 def test_culture_is_flagged_where_it_was_seen(scene: Scene) -> None:

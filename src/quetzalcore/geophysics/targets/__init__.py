@@ -6,6 +6,7 @@ from quetzalcore.geophysics.targets.anomaly import (
     Anomaly,
     BodyShape,
     DepthEstimate,
+    DepthMeaning,
     DepthSolutions,
     Polarity,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Collar",
     "CultureMask",
     "DepthEstimate",
+    "DepthMeaning",
     "DepthSolutions",
     "DrillHole",
     "DrillTarget",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.errors import BadParameter
 
-__all__ = ["Anomaly", "BodyShape", "DepthEstimate", "DepthSolutions", "Polarity"]
+__all__ = ["Anomaly", "BodyShape", "DepthEstimate", "DepthMeaning", "DepthSolutions", "Polarity"]
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +42,13 @@ class BodyShape(StrEnum):
     UNRESOLVED = "unresolved"
 
 
+class DepthMeaning(StrEnum):
+    """What a depth is measured to."""
+
+    TOP = "top"
+    CENTRE = "centre"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DepthSolutions:
     """Depths that another method found, to be used where they fall inside an anomaly's outline.
@@ -56,6 +63,9 @@ class DepthSolutions:
         Below the plane of the grids, metres. NaN and depths at or above the plane are left out.
     sigma_m : (n,) float64, optional
         One standard deviation, metres.
+    meaning : DepthMeaning, optional
+        What the depths are measured to: they are used for anomalies whose shape has the same, and
+        where no shape is resolved. None: for every anomaly.
     """
 
     method: str
@@ -63,6 +73,7 @@ class DepthSolutions:
     northing_m: Floats
     depth_below_sensor_m: Floats
     sigma_m: Floats | None = None
+    meaning: DepthMeaning | None = None
 
     def __post_init__(self) -> None:
         """Check that the columns are one table."""

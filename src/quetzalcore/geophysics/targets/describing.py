@@ -11,6 +11,7 @@ from quetzalcore.geophysics.targets.anomaly import (
     Anomaly,
     BodyShape,
     DepthEstimate,
+    DepthMeaning,
     DepthSolutions,
 )
 from quetzalcore.geophysics.targets.body import FieldSample
@@ -200,7 +201,7 @@ def _depths(
     axes: OutlineAxes, body: Interpretation | None, setting: Setting
 ) -> tuple[DepthEstimate, ...]:
     handed_in = solutions_inside(
-        setting.depth_solutions,
+        [each for each in setting.depth_solutions if _speaks_of(each, body)],
         centre_m=(axes.easting_m, axes.northing_m),
         reach_m=max(0.5 * axes.width_m, setting.frame.cell_m),
     )
@@ -216,6 +217,14 @@ def _depths(
             method="half width", depth_m=half_width, sigma_m=_HALF_WIDTH_SIGMA * half_width
         )
     return (own, *handed_in)
+
+
+def _speaks_of(solutions: DepthSolutions, body: Interpretation | None) -> bool:
+    """Tell whether depths are measured to what the body's own depth is measured to."""
+    if body is None or solutions.meaning is None:
+        return True
+    centred = body.shape is BodyShape.BALL
+    return (solutions.meaning is DepthMeaning.CENTRE) == centred
 
 
 def _or_nan(part: Direction | Interpretation | None, name: str) -> float:

@@ -22,6 +22,7 @@ from quetzalcore.workloads.mag_survey.surroundings import Ground
 __all__ = ["TargetSet", "find_targets"]
 
 _CULTURE_LINES = 0.5  # how near to a flagged place an anomaly counts as culture, in line spacings
+_DIPOLE_INDEX, _DYKE_INDEX = 2.5, 1.5  # structural indices: 3 dipole, 1 dyke, 0 contact
 _NO_PLACE = (float("nan"), float("nan"))
 
 
@@ -111,23 +112,28 @@ def find_targets(
 
 
 def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]:
-    """Give Euler's clusters: tilt-depth and local wavenumber assume contacts.
+    """Give Euler's clusters: those of dipoles to balls, those of contacts and dykes to the rest.
 
-    Over dykes, pipes and spheres these two come out at about half the depth (see
-    ``docs/science/targets.md``), so they are mapped but do not vote on targets.
+    Tilt-depth and local wavenumber assume contacts: over dykes, pipes and spheres they come out at
+    about half the depth, so they are mapped but do not vote on targets.
     """
     if depths is None:
         return ()
+    found = depths.clusters
+    kinds = {
+        targets.DepthMeaning.CENTRE: found.structural_index >= _DIPOLE_INDEX,
+        targets.DepthMeaning.TOP: found.structural_index <= _DYKE_INDEX,
+    }
     return tuple(
         targets.DepthSolutions(
-            method=table.title,
-            easting_m=table.columns["easting_m"],
-            northing_m=table.columns["northing_m"],
-            depth_below_sensor_m=table.columns["depth_below_sensor_m"],
-            sigma_m=table.columns["uncertainty_m"],
+            method=f"Euler ({meaning})",
+            easting_m=found.easting_m[kind],
+            northing_m=found.northing_m[kind],
+            depth_below_sensor_m=found.depth_m[kind],
+            sigma_m=found.depth_spread_m[kind],
+            meaning=meaning,
         )
-        for table in depths.tables
-        if table.name == "euler_clusters" and len(table)
+        for meaning, kind in kinds.items()
     )
 
 
