@@ -111,9 +111,9 @@ def fit_equivalent_sources(
     *,
     depth_m: float | None = None,
     block_size_m: float | None = None,
-    damping: float = 1e-5,
+    damping: float = 1e-4,
     layers: int = 5,
-    cycles: int = 20,
+    cycles: int = 14,
 ) -> EquivalentSources:
     """Fit sources of 1/r under the survey, coarse to fine, by gradient boosting in windows.
 
