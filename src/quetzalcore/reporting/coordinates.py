@@ -18,6 +18,8 @@ _HALF_CHARACTER_IN = 0.031  # a northing nearer to the corner would run into the
 _CODE = re.compile(r"\w+:\d+")
 _MULTIPLES = (1.0, 2.0, 2.5, 5.0, 10.0)
 
+_CORNER = 0.04  # share of a side
+
 
 def crs_name(crs: str) -> str:
     """Return a coordinate system's own name, with its code where it was given by one.
@@ -99,6 +101,8 @@ def _draw_degrees(
     suffix = ("E", "W") if horizontal else ("N", "S")
     for tick, place in zip(ticks, np.interp(ticks, degrees, places_m), strict=True):
         share = (place - places_m[0]) / (places_m[-1] - places_m[0])
+        if not _CORNER < share < 1.0 - _CORNER:
+            continue  # the grid's own labels stand there
         at = (share, 1.0) if horizontal else (1.0, share)
         text = f"{abs(tick):.7g}°{suffix[0] if tick >= 0 else suffix[1]}"
         axes.annotate(

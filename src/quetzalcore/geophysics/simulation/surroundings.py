@@ -126,7 +126,7 @@ def _iron(plan: SimulationPlan, terrain: Terrain, rng: np.random.Generator) -> A
         return np.zeros((0, 3))
     half = plan.extent_m / 2
     along = np.arange(-half, half, _JOINT_M)
-    places = [np.column_stack([0.42 * half + 0.12 * along, along])]
+    places = [np.column_stack([along, 0.37 * half + 0.1 * along])]  # across the lines
     places += [
         rng.uniform(-0.45, 0.45, 2) * plan.extent_m + rng.normal(0.0, 30.0, (_HOUSES, 2))
         for _ in range(plan.culture - 1)

@@ -140,6 +140,9 @@ class Anomaly:
         Flagged by quality control.
     reasons : tuple of str
         How the numbers came about, and what to distrust.
+    cut_by : str
+        What cuts the outline off: ``window`` where it runs on into a stronger neighbour, ``grid's
+        edge``, or nothing.
     """
 
     id: int
@@ -169,3 +172,9 @@ class Anomaly:
     scale_m: float
     culture: bool
     reasons: tuple[str, ...]
+    cut_by: str = ""
+
+    @property
+    def is_flank(self) -> bool:
+        """Tell whether this is the side of a stronger neighbour: cut off, and no body fits."""
+        return self.shape is BodyShape.UNRESOLVED and self.cut_by == "window"

@@ -133,6 +133,7 @@ def describe(
         scale_m=blob.sigma_cells * setting.frame.cell_m,
         culture=False,
         reasons=_reasons(region, body, direction),
+        cut_by=region.truncated,
     )
 
 

@@ -289,6 +289,8 @@ def _why_not(
 ) -> str | None:
     if anomaly.culture:
         return "quality control flags culture here"
+    if anomaly.is_flank:
+        return "it is the flank of a stronger neighbour: no body of its own explains it"
     if classes[0].name == CULTURAL:
         return f"its source is most likely cultural ({100 * classes[0].probability:.0f} %)"
     if anomaly.amplitude_nt < min_anomaly_nt:
