@@ -22,7 +22,6 @@ _PANELS_FROM_DEG = 2.0  # of change over the area: below it one operator is righ
 _BLANK_LINES = 1.5
 _UPWARD_CELLS = 4.0
 _REGIONAL_CELLS = 40.0
-_MAX_CELLS = 100_000_000
 _PLANE_PERCENTILE = 99.0  # above (nearly) every sensor: below it the field would be extrapolated
 
 _OF_FIELD = ("upward", "dx", "dy", "dz", "thd", "analytic_signal", "pseudogravity", "rte")
@@ -60,8 +59,8 @@ def lines_to_grid(
 
     Raises
     ------
-    BadSurvey
-        If the cell size makes a grid that no memory holds.
+    UserMistake
+        If the cell size makes a grid that no memory holds, or equivalent sources lack heights.
     """
     survey, spacing = scene.survey, scene.quality.line_spacing_m
     cell = config.cell_size_m or gridding.default_cell_size(
@@ -69,11 +68,6 @@ def lines_to_grid(
     )
     blank_m = config.blank_distance_m or _BLANK_LINES * max(spacing, cell)
     axes = gridding.grid_axes(points.easting_m, points.northing_m, cell_size_m=cell)
-    if len(axes[0]) * len(axes[1]) > _MAX_CELLS:
-        raise BadSurvey(
-            f"a cell of {cell:g} m makes a grid of {len(axes[1])} x {len(axes[0])} nodes",
-            hint="give a larger --cell-size, or check the positions for outliers",
-        )
     if config.method == "equivalent-sources":
         grid, details = _equivalent_sources(points, axes, blank_m, survey.crs)
     else:
