@@ -335,7 +335,10 @@ def test_a_source_wider_than_asked_for_is_left_to_the_regional(scene: Scene) -> 
 
 def test_methods_without_a_solution_here_are_left_out(scene: Scene) -> None:
     scene.add_ball(4000, 4000, depth_m=300, radius_m=150, susceptibility_si=0.1)
-    centre = {"easting_m": np.array([504_000.0]), "northing_m": np.array([7_504_000.0])}
+    centre: dict[str, Any] = {
+        "easting_m": np.array([504_000.0]),
+        "northing_m": np.array([7_504_000.0]),
+    }
     elsewhere = DepthSolutions(
         method="euler",
         easting_m=np.array([501_000.0]),
