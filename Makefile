@@ -51,6 +51,7 @@ docs: $(VENV)/.dev  ## the documentation, warnings as errors
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(VENV)/.bench  ## race the peers side by side and print the ratios
+	command -v gmt >/dev/null || (apt-get update -qq && apt-get install -y -qq gmt)
 	$(BIN)/python -m benchmarks
 
 format: $(VENV)/.dev  ## format and fix what can be fixed
