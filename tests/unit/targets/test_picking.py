@@ -299,7 +299,10 @@ def test_where_no_body_fits_the_width_gives_the_depth(scene: Scene) -> None:
     unresolved = [a for a in found if a.shape is BodyShape.UNRESOLVED]
     assert unresolved
     for anomaly in unresolved:
-        assert np.isnan(anomaly.susceptibility_si)
+        bound = anomaly.amplitude_nt / FIELD_NT  # no body's field changes by more than its moment
+        low, high = anomaly.susceptibility_interval_si
+        assert (low, high) == (pytest.approx(bound), pytest.approx(25.0 * bound))
+        assert anomaly.susceptibility_si == pytest.approx(np.sqrt(low * high))
         assert np.isnan(anomaly.remanence_angle_deg)
         assert anomaly.depth_m > 0
         assert anomaly.depth_methods[0].method == "half width"
@@ -381,3 +384,30 @@ def test_the_flank_of_a_stronger_neighbour_is_given_no_body_of_its_own(scene: Sc
     places = np.array([(a.easting_m, a.northing_m) for a in resolved])
     gaps = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
     assert (gaps + 1e9 * np.eye(len(places)) > 100.0).all()
+
+
+@pytest.mark.parametrize("is_block", [False, True])
+def test_where_a_ball_and_a_block_fit_alike_the_interval_holds_both_depths(
+    scene: Scene,
+    is_block: bool,  # noqa: FBT001 -- a parameter of the test
+) -> None:
+    if is_block:
+        scene.add_column(4000, 4000, top_m=250, bottom_m=450, width_m=200, length_m=200,
+                         susceptibility_si=0.05)  # fmt: skip
+    else:
+        scene.add_ball(4000, 4000, depth_m=350, radius_m=120, susceptibility_si=0.05)
+    anomaly, _ = _nearest(_pick(scene), scene, 0)
+    low, high = anomaly.depth_interval_m
+    assert anomaly.shape is BodyShape.BALL
+    assert any("equally well" in reason for reason in anomaly.reasons)
+    assert 150 < low < 250
+    assert 350 < high < 450
+
+
+def test_a_ball_that_a_long_thin_body_rules_out_does_not_widen_the_interval(scene: Scene) -> None:
+    scene.add_column(4000, 4000, top_m=200, bottom_m=700, width_m=60, length_m=2500,
+                     susceptibility_si=0.1, strike_deg=30.0)  # fmt: skip
+    anomaly, _ = _nearest(_pick(scene), scene, 0)
+    assert anomaly.shape is BodyShape.SHEET
+    assert not any("equally well" in reason for reason in anomaly.reasons)
+    assert anomaly.depth_interval_m[1] < 2.0 * anomaly.depth_interval_m[0]

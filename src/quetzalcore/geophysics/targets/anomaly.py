@@ -128,6 +128,7 @@ class Anomaly:
         What was combined.
     susceptibility_si, susceptibility_interval_si : float, (float, float)
         Apparent: magnitude of total magnetisation over the inducing field. It contains remanence.
+        Of an unresolved source, the range that the amplitude alone allows.
     magnetization_inclination_deg, magnetization_declination_deg : float
         Direction of total magnetisation, declination from grid north.
     remanence_angle_deg, remanence_angle_sigma_deg : float

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from quetzalcore.geophysics.targets.anomaly import DepthEstimate, DepthSolutions
 
-__all__ = ["below_reference", "combine_depths", "solutions_inside"]
+__all__ = ["below_reference", "combine_depths", "solutions_inside", "spanning"]
 
 Floats = NDArray[np.float64]
 _Z90 = 1.2815515655446004  # an 80 % interval
@@ -70,6 +70,14 @@ def combine_depths(
     depth = float(np.exp(middle))
     low, high = depth * np.exp(-_Z90 * spread), depth * np.exp(_Z90 * spread)
     return depth, (float(low), float(high))
+
+
+def spanning(interval_m: tuple[float, float], rival: DepthEstimate | None) -> tuple[float, float]:
+    """Widen an interval so that it also holds another reading's 80 % of the same field."""
+    if rival is None:
+        return interval_m
+    low, high = combine_depths([rival])[1]
+    return min(interval_m[0], low), max(interval_m[1], high)
 
 
 def below_reference(depth_m: float, *, sensor_height_m: float) -> float:

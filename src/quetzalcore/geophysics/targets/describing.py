@@ -19,6 +19,7 @@ from quetzalcore.geophysics.targets.depths import (
     below_reference,
     combine_depths,
     solutions_inside,
+    spanning,
 )
 from quetzalcore.geophysics.targets.interpreting import Interpretation, interpret
 from quetzalcore.geophysics.targets.magnetization import (
@@ -45,7 +46,7 @@ _FEWEST_POINTS = 24
 _MODEL_ERROR = 0.003  # of the amplitude: no body is a ball or a block to better than this
 _WIDTH_OVER_DEPTH = 1.5  # of an outline, between a compact source and a thin sheet
 _HALF_WIDTH_SIGMA = 0.35  # the half-width rule knows a depth to about a third
-_NAN2 = (float("nan"), float("nan"))
+_RATIOS = (1.0, 5.0, 25.0)  # susceptibility over amplitude / field: low, middle, high; see below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,8 +101,10 @@ def describe(
         body = None
     direction = None if body is None else direction_of(body.fit, setting.field)
     estimates = _depths(axes, body, setting)
-    depth, interval = combine_depths(estimates)
+    depth, own = combine_depths(estimates)
+    interval = spanning(own, _rival_depth(body))
     low, high = _swing(window)
+    least_si, susceptibility_si, most_si = _susceptibility(body, window, setting)
     return Anomaly(
         id=number,
         polarity=polarity_of(direction, high, low),
@@ -123,8 +126,8 @@ def describe(
         ),
         depth_reference=setting.depth_reference,
         depth_methods=estimates,
-        susceptibility_si=_or_nan(body, "susceptibility_si"),
-        susceptibility_interval_si=_NAN2 if body is None else body.susceptibility_interval_si,
+        susceptibility_si=susceptibility_si,
+        susceptibility_interval_si=(least_si, most_si),
         magnetization_inclination_deg=_or_nan(direction, "inclination_deg"),
         magnetization_declination_deg=_or_nan(direction, "declination_deg"),
         remanence_angle_deg=_or_nan(direction, "angle_deg"),
@@ -135,6 +138,21 @@ def describe(
         reasons=_reasons(region, body, direction),
         cut_by=region.truncated,
     )
+
+
+def _susceptibility(
+    body: Interpretation | None, window: Window, setting: Setting
+) -> tuple[float, float, float]:
+    """Give the apparent susceptibility: low end, middle, high end.
+
+    Without a body the amplitude alone bounds it: a uniformly magnetised body's field nowhere
+    changes by more than its magnetisation, and one as deep as wide shows a fifth of it or less.
+    """
+    if body is not None:
+        low, high = body.susceptibility_interval_si
+        return low, body.susceptibility_si, high
+    least, middle, most = (r * window.amplitude_nt / setting.field_nt for r in _RATIOS)
+    return least, middle, most
 
 
 def _sample(window: Window, setting: Setting) -> FieldSample:
@@ -220,6 +238,13 @@ def _depths(
     return (own, *handed_in)
 
 
+def _rival_depth(body: Interpretation | None) -> DepthEstimate | None:
+    if body is None or body.rival_depth_m is None:
+        return None
+    depth_m, sigma_m = body.rival_depth_m
+    return DepthEstimate(method="the other body", depth_m=depth_m, sigma_m=sigma_m)
+
+
 def _speaks_of(solutions: DepthSolutions, body: Interpretation | None) -> bool:
     """Tell whether depths are measured to what the body's own depth is measured to."""
     if body is None or solutions.meaning is None:
@@ -238,13 +263,18 @@ def _reasons(
     said = []
     if body is None:
         said.append(
-            "no simple body of its own explains the field: depth is from the outline's width"
+            "no simple body of its own explains the field: depth is from the outline's width, "
+            "apparent susceptibility from the amplitude alone"
         )
     else:
         said.append(f"a {body.shape} explains {100 * body.fit.explained:.0f} % of the field here")
     if body is not None and body.shape is BodyShape.BALL:
         said.append(
             "depth is to the centre: the top is shallower, and the field does not tell the size"
+        )
+    if body is not None and body.rival_depth_m is not None:
+        said.append(
+            "a ball and a block explain the field about equally well: the interval spans both depths"
         )
     if direction is not None and not direction.resolved:
         said.append("the direction of magnetisation is not resolved")

@@ -28,15 +28,25 @@ _BALL_WIDTHS = (0.35, 1.5)  # diameter over depth of the centre: any of them giv
 _THIN_WIDTHS = (0.1, 0.7)  # width over depth of the top: only width times magnetisation is resolved
 _THIN = 0.5
 _WORTH_IT = 6.0  # gain in log likelihood, twice, that a block's three more numbers must bring
+_COMPACT_TOP = (
+    0.62,
+    0.2,
+)  # top of compact blocks over the depth of the ball that fits, and its spread
+_SURE = 30.0  # the same, from which the ball is ruled out: neither body is quite the source's shape
 _MOST_SPREAD = 2.5  # standard deviation of log magnetisation beyond which nothing is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interpretation:
-    """A body and what it says. Depth is below the plane of the data; see ``BodyShape`` for to what."""
+    """A body and what it says. Depth is below the plane of the data; see ``BodyShape`` for to what.
+
+    ``rival_depth_m`` is the depth, with one standard deviation, that the other body would have where
+    it explains the field about as well.
+    """
 
     shape: BodyShape
     fit: BodyFit
+    rival_depth_m: tuple[float, float] | None
     width_m: float
     length_m: float
     susceptibility_si: float
@@ -46,7 +56,7 @@ class Interpretation:
 def interpret(
     axes: OutlineAxes, sample: FieldSample, *, field: Floats, field_nt: float
 ) -> Interpretation | None:
-    """Fit a ball and a block, and keep the simpler one unless the other is worth it.
+    """Fit a ball and a block, keep the simpler one unless the other is worth it, and say if both may be.
 
     None where neither explains 60 % of the field's variance around the anomaly from a place inside
     it and a depth that its width allows.
@@ -55,11 +65,33 @@ def interpret(
     ball = fit_body(Ball(easting_m=0.0, northing_m=0.0, depth_m=guess_m, field=field), sample)
     centre_m = float(np.clip(ball.depth_m, 0.4 * guess_m, 2.0 * guess_m))
     block = _block(axes, centre_m, field)
-    fitted = fit_body(block, sample) if _is_misfit(ball, sample) else None
-    block_wins = fitted is not None and _is_better(fitted, ball, sample)
-    if fitted is not None and block_wins and _holds(fitted, axes, guess_m):
-        return _as_block(block, fitted, field_nt)
-    return _as_ball(ball, field_nt) if _holds(ball, axes, guess_m) else None
+    ball_holds = _holds(ball, axes, guess_m)
+    if ball_holds and _is_within_noise(ball, sample):
+        return _as_ball(ball, field_nt, rival_depth_m=_compact_top(ball))
+    fitted = fit_body(block, sample)
+    gain = _gain(fitted, ball, sample)
+    block_holds = _holds(fitted, axes, guess_m)
+    if block_holds and gain > _WORTH_IT:
+        rival = ball if ball_holds and gain < _SURE else None
+        return _as_block(block, fitted, field_nt, rival_depth_m=_depth_of(rival))
+    if not ball_holds:
+        return None
+    rival = fitted if block_holds and gain > -_WORTH_IT else None
+    return _as_ball(ball, field_nt, rival_depth_m=_depth_of(rival))
+
+
+def _is_within_noise(fit: BodyFit, sample: FieldSample) -> bool:
+    return fit.misfit <= len(sample.tmi_nt) * sample.noise_nt**2
+
+
+def _compact_top(ball: BodyFit) -> tuple[float, float]:
+    """Say where the top of a compact block is whose field the ball's already explains."""
+    share, spread = _COMPACT_TOP
+    return share * ball.depth_m, spread * share * ball.depth_m
+
+
+def _depth_of(fit: BodyFit | None) -> tuple[float, float] | None:
+    return None if fit is None else (fit.depth_m, fit.depth_sigma_m)
 
 
 def _holds(fit: BodyFit, axes: OutlineAxes, guess_m: float) -> bool:
@@ -69,10 +101,6 @@ def _holds(fit: BodyFit, axes: OutlineAxes, guess_m: float) -> bool:
         and away_m <= 0.5 * axes.length_m + axes.width_m
         and fit.depth_m <= _DEEPEST * guess_m
     )
-
-
-def _is_misfit(ball: BodyFit, sample: FieldSample) -> bool:
-    return ball.misfit > len(sample.tmi_nt) * sample.noise_nt**2
 
 
 def _block(axes: OutlineAxes, centre_m: float, field: Floats) -> Block:
@@ -93,14 +121,15 @@ def _block(axes: OutlineAxes, centre_m: float, field: Floats) -> Block:
     )
 
 
-def _is_better(block: BodyFit, ball: BodyFit, sample: FieldSample) -> bool:
-    """Compare by likelihood, the noise counted in so that nobody wins below it."""
+def _gain(block: BodyFit, ball: BodyFit, sample: FieldSample) -> float:
+    """Return twice the gain in log likelihood, the noise counted in so that nobody wins below it."""
     floor = len(sample.tmi_nt) * sample.noise_nt**2
-    gain = block.independent * np.log((ball.misfit + floor) / (block.misfit + floor))
-    return bool(gain > _WORTH_IT)
+    return float(block.independent * np.log((ball.misfit + floor) / (block.misfit + floor)))
 
 
-def _as_ball(fit: BodyFit, field_nt: float) -> Interpretation:
+def _as_ball(
+    fit: BodyFit, field_nt: float, *, rival_depth_m: tuple[float, float] | None
+) -> Interpretation:
     narrow, wide = (ratio * fit.depth_m for ratio in _BALL_WIDTHS)
     middle = float(np.sqrt(narrow * wide))
     moment, spread = _size_and_spread(fit)
@@ -111,6 +140,7 @@ def _as_ball(fit: BodyFit, field_nt: float) -> Interpretation:
     return Interpretation(
         shape=BodyShape.BALL,
         fit=fit,
+        rival_depth_m=rival_depth_m,
         width_m=middle,
         length_m=middle,
         susceptibility_si=ratio(middle),
@@ -118,7 +148,9 @@ def _as_ball(fit: BodyFit, field_nt: float) -> Interpretation:
     )
 
 
-def _as_block(block: Block, fit: BodyFit, field_nt: float) -> Interpretation:
+def _as_block(
+    block: Block, fit: BodyFit, field_nt: float, *, rival_depth_m: tuple[float, float] | None
+) -> Interpretation:
     fitted, height = (float(size) for size in np.exp(fit.point[3:5]))
     thin = fitted < _THIN * fit.depth_m
     narrow, wide = (r * fit.depth_m if thin else fitted for r in _THIN_WIDTHS)
@@ -131,6 +163,7 @@ def _as_block(block: Block, fit: BodyFit, field_nt: float) -> Interpretation:
     return Interpretation(
         shape=BodyShape.SHEET if length > _ELONGATED * width else shape,
         fit=fit,
+        rival_depth_m=rival_depth_m,
         width_m=width,
         length_m=length,
         susceptibility_si=chi * fitted / width,
