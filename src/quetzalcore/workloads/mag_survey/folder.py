@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import mimetypes
 import shutil
 import tempfile
@@ -15,7 +17,9 @@ from quetzalcore.errors import BadOutput
 
 __all__ = ["Artifact", "artifacts", "sha256", "whole_folder"]
 
-_MARK = "result.json"  # a folder that holds one is ours and may be replaced
+_MARK = "result.json"  # says which files of a folder are ours and may be replaced
+_SCRATCH = ".quetzal-"
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _MEDIA = {
     ".tif": "image/tiff; application=geotiff",
     ".parquet": "application/vnd.apache.parquet",
@@ -38,20 +42,20 @@ class Artifact:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a scratch folder beside ``target`` and move it there only when the block succeeds.
+    """Give a scratch folder and put what it holds into ``target`` only when the block succeeds.
 
-    An empty folder, or one that an earlier run made (it holds ``result.json``), is replaced; the old
-    one stays until the new one is complete. Any other folder with files in it is refused.
+    A folder that holds an earlier run's products and nothing else is replaced; they stay until the
+    new ones are complete. Any other folder with files in it is refused. An existing folder stays the
+    same folder, so that it may be the working folder, a mount or a link.
 
     Raises
     ------
     BadOutput
-        If ``target`` is a file, holds somebody else's files or cannot be written.
+        If ``target`` is a file, holds somebody else's files or cannot be written, or the disk is full.
     """
     _check(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        scratch = _scratch(target)
     except OSError as error:
         raise BadOutput(
             f"{target} cannot be written ({error.strerror})", hint="choose another folder with -o"
@@ -60,6 +64,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
         yield scratch
         scratch.chmod(0o755)
         _replace(target, scratch)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise BadOutput(
+            f"{target} cannot be written ({error.strerror})",
+            hint="make room on the disk, or choose another folder with -o",
+        ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -86,22 +97,49 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _check(target: Path) -> None:
+def _scratch(target: Path) -> Path:
     if target.is_dir():
-        if any(target.iterdir()) and not (target / _MARK).is_file():
-            raise BadOutput(
-                f"{target} holds files that are not an earlier run's products",
-                hint="choose a new or empty folder with -o",
-            )
-    elif target.exists():
-        raise BadOutput(f"{target} is a file", hint="choose a folder with -o")
+        return Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+
+
+def _check(target: Path) -> None:
+    if not target.is_dir():
+        if target.exists():
+            raise BadOutput(f"{target} is a file", hint="choose a folder with -o")
+        return
+    foreign = next(iter(sorted(_files(target) - _products(target))), None)
+    if foreign is not None:
+        raise BadOutput(
+            f"{target} holds files that are not an earlier run's products ({foreign})",
+            hint="choose a new or empty folder with -o",
+        )
+
+
+def _files(folder: Path) -> set[str]:
+    """Name every file of ``folder``, what a killed run left in its scratch folder apart."""
+    inside = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return {path.as_posix() for path in inside if not path.parts[0].startswith(_SCRATCH)}
+
+
+def _products(folder: Path) -> set[str]:
+    """Name the files that the run which made ``folder`` wrote into it."""
+    try:
+        told = json.loads((folder / _MARK).read_text(encoding="utf-8"))
+        return {_MARK, *(str(item["name"]) for item in told["artifacts"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _replace(target: Path, scratch: Path) -> None:
-    if not target.exists():
+    if scratch.parent != target:
         scratch.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    target.rename(old / target.name)
-    scratch.rename(target)
+    old = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=target))
+    for path in [p for p in target.iterdir() if p not in {old, scratch}]:
+        path.rename(old / path.name)
+    new = sorted(scratch.iterdir(), key=lambda path: path.name == _MARK)  # the mark comes last
+    for path in new:
+        path.rename(target / path.name)
     shutil.rmtree(old, ignore_errors=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import quetzalcore
+from quetzalcore.errors import BadOutput
 from quetzalcore.reporting import (
     BodyComparison,
     MapOverlay,
@@ -68,6 +69,7 @@ def run_survey(
     UserMistake
         With what, where and what to do.
     """
+    _refuse_inputs_inside(request, folder)
     workers = request.config.threads or worker_count()
     with limit_workers(workers), whole_folder(folder) as scratch:
         began = request.clock()
@@ -105,6 +107,17 @@ def run_survey(
         text = json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
         (scratch / "result.json").write_text(text + "\n", encoding="utf-8")
     return SurveyOutcome(analysis=found, document=told)
+
+
+def _refuse_inputs_inside(request: Request, folder: Path) -> None:
+    """Refuse to write over what is read: the folder's files are replaced."""
+    given = request.config.input
+    for path in (request.source, given.base_station, given.calibration, given.dem):
+        if path is not None and folder.resolve() in path.resolve().parents:
+            raise BadOutput(
+                f"the input {path} lies in the output folder {folder}, whose files are replaced",
+                hint="choose another folder with -o",
+            )
 
 
 def _write_data(
