@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,59 @@ def test_an_interrupt_says_that_nothing_was_written(
     said = quetzal("cost", "--area", 10)
     assert said.code == 130
     assert "Nothing was written" in said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_midway_leaves_nothing(
+    tmp_path: Path, rows, number: signal.Signals
+) -> None:
+    (tmp_path / "survey.csv").write_text(rows.csv())
+    with subprocess.Popen(
+        [sys.executable, "-c", _RUN_UNTIL_A_FOLDER, "--crs", "EPSG:32754", "-o", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said == "Stopped. Nothing was written.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["survey.csv"]
+
+
+def test_priors_of_ones_own_are_an_input_like_any_other(
+    quetzal, tmp_path: Path, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey = tmp_path / "survey.csv"
+    survey.write_text(rows.csv())
+    options = ("--crs", "EPSG:32754", "--quiet", "--skip", "transforms", "--skip", "maps")
+    priors = tmp_path / "priors.toml"
+    monkeypatch.setenv("QUETZAL_PRIORS_FILE", str(priors))
+    said = quetzal("survey", "run", survey, "-o", tmp_path / "out", *options)
+    assert said.code == 1
+    assert "the priors file does not exist" in said.err
+    priors.write_text("x = 1")
+    assert quetzal("survey", "run", survey, "-o", tmp_path / "out", *options).code == 0
+    priors.write_text("x = 2")
+    result = tmp_path / "out" / "result.json"
+    said = quetzal("survey", "run", "--from", result, "-o", tmp_path / "again", *options)
+    assert said.code == 1
+    assert "the priors file has changed" in said.err
+
+
+_RUN_UNTIL_A_FOLDER = """
+import pathlib, sys, time
+from quetzalcore.cli import main
+from quetzalcore.workloads.mag_survey import pipeline
+
+def begin(request):
+    assert list(pathlib.Path().glob(".out-*"))
+    print("begun", flush=True)
+    time.sleep(50)
+
+pipeline.analyse = begin
+main.run(["survey", "run", "survey.csv", *sys.argv[1:]])
+"""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -34,6 +38,8 @@ app.command("demo")(demo.demo)
 
 
 _INTERRUPTED = 130
+_TERMINATED = 143
+_STOPPED = frozenset({_INTERRUPTED, _TERMINATED})
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 -- Typer's callback protocol
@@ -72,23 +78,48 @@ def _settings() -> Settings:
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 ok, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 ok, 1 failed, 2 wrong usage, 130 or 143 stopped."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        app([argument for argument in given if argument != "--debug"])
+        with _ended_tidily():
+            app([argument for argument in given if argument != "--debug"])
     except QuetzalError as error:
         if debug:
             raise
         note(f"Error: {error}")
         sys.exit(1)
     except SystemExit as stop:
-        if stop.code == _INTERRUPTED:  # Typer has turned Ctrl-C into this
+        if stop.code in _STOPPED:  # Typer has turned Ctrl-C into this
             note("Stopped. Nothing was written.")
         raise
     except Exception as error:
         if debug:
             raise
-        kind = type(error).__name__
-        note(f"Error: {kind}: {error}. This is a defect: run again with --debug and report it.")
+        note(f"Error: {_sentence(error)}")
         sys.exit(1)
+
+
+@contextmanager
+def _ended_tidily() -> Iterator[None]:
+    """Turn a request to end (kill, a closed terminal) into an exit that clears up behind itself."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        sys.exit(_TERMINATED)
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "memory ran out: give a larger --cell-size, or a part of the survey."
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "there is no room left to write to: make room on the disk and run again."
+    kind = type(error).__name__
+    return f"{kind}: {error}. This is a defect: run again with --debug and report it."

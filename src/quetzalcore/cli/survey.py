@@ -141,7 +141,7 @@ def run(
             clock=time.perf_counter,
             progress=progress,
             expected_digests=earlier.digests if earlier else {},
-            priors_text=settings.priors_file.read_text("utf-8") if settings.priors_file else None,
+            priors_file=earlier.paths.get("priors") if earlier else settings.priors_file,
         )
         outcome = run_survey(request, folder)
     if as_json:

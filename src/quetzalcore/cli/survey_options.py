@@ -93,7 +93,10 @@ def build_config(
     merged: dict[str, Any] = {}
     for layer in (earlier, file, options):
         merged = _merge(merged, layer)
-    unknown = [name for name in merged.get("skip", ()) if name not in STAGES]
+    skip = merged.get("skip", ())
+    if not isinstance(skip, list | tuple):
+        raise BadParameter(f"skip is {skip!r}", hint='write a list: skip = ["maps", "report"]')
+    unknown = [name for name in skip if name not in STAGES]
     if unknown:
         raise BadParameter(
             f"there is no stage {unknown[0]!r} to skip", hint=f"choose from {', '.join(STAGES)}"
@@ -106,9 +109,11 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         if value is None or value in ((), {}):
             continue
-        below = merged.get(key)
+        below = merged.get(key, {})
+        if isinstance(value, Mapping) and not isinstance(below, Mapping):
+            raise BadParameter(f"{key} is {below!r}", hint=f"write a table: [{key}]")
         if isinstance(value, Mapping):
-            merged[key] = _merge(below if isinstance(below, Mapping) else {}, value)
+            merged[key] = _merge(below, value)
         else:
             merged[key] = value
     return merged

@@ -67,3 +67,10 @@ def test_something_else_is_not_an_earlier_run(tmp_path: Path) -> None:
     path.write_text("[1]")
     with pytest.raises(BadParameter, match=r"not the result\.json of a survey run"):
         read_earlier(path)
+
+
+def test_a_table_that_is_no_table_and_a_list_that_is_no_list_are_named() -> None:
+    with pytest.raises(BadParameter, match=r"grid is 3: write a table: \[grid\]"):
+        build_config(earlier={}, file={"grid": 3}, options={"grid": {"cell_size_m": 30.0}})
+    with pytest.raises(BadParameter, match="skip is 'maps': write a list"):
+        build_config(earlier={}, file={"skip": "maps"}, options={})

@@ -47,7 +47,7 @@ class Request:
     progress : Progress
     expected_digests : mapping of str to str
         Role to SHA-256 that the inputs must have, for a repeated run.
-    priors_text : str, optional
+    priors_file : Path, optional
         Petrophysical priors (TOML) instead of the package's.
     """
 
@@ -57,7 +57,7 @@ class Request:
     clock: Callable[[], float]
     progress: Progress
     expected_digests: Mapping[str, str]
-    priors_text: str | None = None
+    priors_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +122,10 @@ def _read_and_check(
 ) -> tuple[Inputs, tuple[LineSummary, ...], QualityReport]:
     request.progress("read", 0.0, request.source.name)
     inputs = read_inputs(
-        request.source, request.config.input, expected_digests=request.expected_digests
+        request.source,
+        request.config.input,
+        expected_digests=request.expected_digests,
+        priors_file=request.priors_file,
     )
     log.add(
         StageRecord(
@@ -238,12 +241,13 @@ def _targets(
     if not _wanted(Stage.TARGETS, request, log):
         return None
     request.progress("targets", 0.0)
+    priors = request.priors_file
     found, record = find_targets(
         scene,
         transforms,
         depths,
         config=request.config.targets,
-        priors_text=request.priors_text,
+        priors_text=None if priors is None else priors.read_text(encoding="utf-8"),
     )
     log.add(record)
     request.progress("targets", 1.0, f"{len(found.drill)} targets")

@@ -79,7 +79,9 @@ def read_options(config: InputConfig) -> ReadOptions:
     )
 
 
-def fingerprint(source: Path, config: InputConfig) -> tuple[InputFile, ...]:
+def fingerprint(
+    source: Path, config: InputConfig, *, priors_file: Path | None = None
+) -> tuple[InputFile, ...]:
     """Name every input file with its size and digest.
 
     Raises
@@ -92,12 +94,17 @@ def fingerprint(source: Path, config: InputConfig) -> tuple[InputFile, ...]:
         "base_station": config.base_station,
         "calibration": config.calibration,
         "dem": config.dem,
+        "priors": priors_file,
     }
     return tuple(_input_file(role, path) for role, path in roles.items() if path is not None)
 
 
 def read_inputs(
-    source: Path, config: InputConfig, *, expected_digests: Mapping[str, str]
+    source: Path,
+    config: InputConfig,
+    *,
+    expected_digests: Mapping[str, str],
+    priors_file: Path | None = None,
 ) -> Inputs:
     """Read every input.
 
@@ -106,7 +113,7 @@ def read_inputs(
     UserMistake
         What the readers raise; BadParameter where a file is not the one of the run that is repeated.
     """
-    files = fingerprint(source, config)
+    files = fingerprint(source, config, priors_file=priors_file)
     for file in files:
         expected = expected_digests.get(file.role)
         if expected is not None and expected != file.sha256:
