@@ -161,6 +161,8 @@ def test_a_grid_without_gradient_has_no_solutions(with_derivatives: Derived) -> 
         {"structural_index": -1.0},
         {"structural_index": 4.0},
         {"structural_index": ()},
+        {"continued_m": -1.0},
+        {"continued_m": float("nan")},
     ],
     ids=str,
 )

@@ -124,6 +124,7 @@ def euler(
     window_cells: int = 15,
     centres: EulerCentres = EulerCentres.MAXIMA,
     tolerance: EulerTolerance | None = EulerTolerance(),
+    continued_m: float = 0.0,
 ) -> EulerSolutions:
     """Locate sources by Euler's homogeneity equation in moving windows.
 
@@ -148,7 +149,12 @@ def euler(
     centres : EulerCentres
         All windows, or those on peaks and ridges of the analytic signal.
     tolerance : EulerTolerance, optional
-        What is kept; None keeps every window that can be solved.
+        What is kept; None keeps every window that can be solved. Its depths count from the plane of
+        the grids.
+    continued_m : float
+        How far above the sensor's plane the grids were continued, metres; it is taken off the depths.
+        White noise in the derivatives of finely sampled fields makes every depth too shallow: a
+        continuation by a few cells, or a tenth of the depth, takes that away.
 
     Returns
     -------
@@ -159,7 +165,8 @@ def euler(
     Raises
     ------
     BadParameter
-        If shapes differ, the window does not fit, or an index is outside 0 to 3.
+        If shapes differ, the window does not fit, an index is outside 0 to 3, or ``continued_m`` is
+        negative.
 
     References
     ----------
@@ -170,6 +177,8 @@ def euler(
     cells_m = spacing_m(tmi)
     indices = _indices(structural_index)
     _check(grids, window_cells)
+    if not continued_m >= 0.0:
+        raise BadParameter(f"continued_m is {continued_m}", hint="give a height of 0 or more")
     field, de, dn, du = (np.ascontiguousarray(g.to_numpy(), dtype=np.float64) for g in grids)
     located = centres is EulerCentres.MAXIMA
     chosen = ridge_cells(length(de, dn, du)) if located else None
@@ -187,7 +196,7 @@ def euler(
     return EulerSolutions(
         easting_m=easting[column] + found[0],
         northing_m=northing[row] + found[1],
-        depth_m=found[2],
+        depth_m=found[2] - continued_m,
         base_level_nt=found[3],
         structural_index=found[4],
         uncertainty_m=found[5],
