@@ -20,8 +20,8 @@ from quetzalcore.geophysics.survey import Bools, Floats
 
 __all__ = ["Gridded", "minimum_curvature"]
 
-_TRUST = 6.0  # weight of a squared misfit against bending, for each reading in the block ...
-_LEAST_TRUST, _MOST_TRUST = 24.0, 64.0  # ... but never softer (a lone reading) or harder than this
+_TRUST = 24.0  # weight of a squared misfit against bending, for each reading in the block ...
+_LEAST_TRUST, _MOST_TRUST = 96.0, 256.0  # ... but never softer (a lone reading) or harder than this
 _MAX_CYCLES = 200
 _LEAST_POINTS = 3
 
@@ -79,7 +79,7 @@ def minimum_curvature(
     (1 - T) * bending + T * membrane energy + sum of W * misfit squared
 
     on unit cells, free at the edges, where the misfit is taken at each block's true position by
-    cubic interpolation and W is 6 for each reading in the block, held between 24 and 64. With T = 0
+    cubic interpolation and W is 24 for each reading in the block, held between 96 and 256. With T = 0
     planes are reproduced exactly.
 
     Parameters
