@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import lzma
@@ -169,3 +170,23 @@ def compressed(content: bytes, suffix: str) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("survey.csv", content)
     return buffer.getvalue()
+
+
+def test_readings_that_are_all_alike(quetzal, survey: Path, rows) -> None:
+    survey.write_text(dataclasses.replace(rows, tmi=5.0 + 0.0 * rows.tmi).csv())
+    assert "every reading is 5 nT" in refuse(quetzal, survey, *ZONE)
+
+
+def test_a_line_column_that_numbers_the_stations(quetzal, survey: Path, rows) -> None:
+    survey.write_text(dataclasses.replace(rows, line=np.arange(rows.line.size)).csv())
+    assert "one station each" in refuse(quetzal, survey, *ZONE)
+
+
+def test_two_stations(quetzal, survey: Path, rows) -> None:
+    survey.write_text("\n".join(rows.csv().splitlines()[:2] + rows.csv().splitlines()[-1:]))
+    assert "one station each" in refuse(quetzal, survey, *ZONE)
+
+
+def test_positions_outside_their_reference_system(quetzal, survey: Path, rows) -> None:
+    survey.write_text(dataclasses.replace(rows, northing=rows.northing + 7e12).csv())
+    assert "check --crs" in refuse(quetzal, survey, *ZONE)

@@ -149,6 +149,7 @@ class Desk:
         numbers = part.numbers
         good = np.isfinite(places.easting_m) & np.isfinite(places.northing_m)
         whole = bool(good.all())
+        self._refuse_off_the_map(places)
         survey = Survey(
             easting_m=places.easting_m if whole else np.where(good, places.easting_m, 0.0),
             northing_m=places.northing_m if whole else np.where(good, places.northing_m, 0.0),
@@ -168,6 +169,24 @@ class Desk:
             self.note(f"{lost} stations lie where {places.crs} is not defined and were left out")
             return survey.select(good)
         return survey
+
+    def _refuse_off_the_map(self, places: Positions) -> None:
+        """Refuse positions that their system cannot turn into degrees and back."""
+        if places.crs is None or places.longitude_deg is None or places.latitude_deg is None:
+            return
+        step = 1 + len(places.easting_m) // _SAMPLE
+        columns = (
+            places.easting_m, places.northing_m, places.longitude_deg, places.latitude_deg,
+        )  # fmt: skip
+        sample = [values[::step] for values in columns]
+        known = np.isfinite(sample[2]).any()
+        if not known or disagreement_m(*sample, crs=places.crs) > _SAME_PLACE_M:
+            raise BadSurvey(
+                f"positions such as {sample[0][0]:.6g} E, {sample[1][0]:.6g} N do not lie in "
+                f"{places.crs}",
+                hint="check --crs, the columns of position and their units",
+                where=self.where,
+            )
 
     def _sorted(self, survey: Survey) -> Survey:
         """Bring the rows of each line together, in the order of their first appearance."""

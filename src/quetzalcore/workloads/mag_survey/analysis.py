@@ -10,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from quetzalcore.errors import BadSurvey
+from quetzalcore.formats import require_griddable
 from quetzalcore.geophysics import quality as quality_control
 from quetzalcore.geophysics.quality import LineKind, LineSummary, QualityReport
 from quetzalcore.workloads.mag_survey.conditioning import Conditioned, condition
@@ -138,13 +139,14 @@ def _read_and_check(
                 "reading": inputs.tmi_column,
                 "state_by_name": str(inputs.tmi_state),
             },
-            warnings=_rejected(inputs),
+            warnings=(*_rejected(inputs), *inputs.warnings),
         )
     )
     request.progress("read", 1.0)
     request.progress("check", 0.0)
     lines = quality_control.classify_lines(inputs.survey)
-    _require_griddable(lines)
+    _require_lines(lines)
+    require_griddable(inputs.survey)
     quality = quality_control.assess(inputs.survey, lines)
     log.add(
         StageRecord(
@@ -174,11 +176,16 @@ def _rejected(inputs: Inputs) -> tuple[str, ...]:
     return (f"{count:,} {rows} not usable and left out; the report lists them",)
 
 
-def _require_griddable(lines: tuple[LineSummary, ...]) -> None:
+def _require_lines(lines: tuple[LineSummary, ...]) -> None:
     if len(lines) == 1:
         raise BadSurvey(
             f"the survey has one line only ({lines[0].name}): there is nothing to grid between",
             hint="give at least two lines, or name the line column with --column line=NAME",
+        )
+    if not any(line.length_m > 0.0 for line in lines):
+        raise BadSurvey(
+            f"{len(lines)} lines hold one station each",
+            hint="name the line column with --column line=NAME",
         )
 
 

@@ -25,7 +25,10 @@ from quetzalcore.geophysics.survey import Floats, Survey
 from quetzalcore.workloads.mag_survey.config import InputConfig
 from quetzalcore.workloads.mag_survey.folder import sha256
 
-__all__ = ["InputFile", "Inputs", "fingerprint", "read_inputs", "read_options"]
+__all__ = ["InputFile", "Inputs", "fingerprint", "read_inputs", "read_options", "without_strays"]
+
+_STRAY_SHARE = 0.01
+_STRAY_TIMES = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,8 @@ class Inputs:
     """What was read.
 
     ``tmi_column`` is the reading's column and ``tmi_state`` how far it was processed by its name;
-    ``notes`` is everything that the readers assumed.
+    ``notes`` is everything that the readers assumed, ``warnings`` is what was left out beyond
+    ``rejected``.
     """
 
     survey: Survey
@@ -51,6 +55,7 @@ class Inputs:
     tmi_column: str
     tmi_state: ChannelState
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     rejected: RejectedRows
     base: BaseStation | None
     calibration: Survey | None
@@ -125,9 +130,9 @@ def read_inputs(
     read = read_survey(source, read_options(config))
     base = None if config.base_station is None else read_base_station(config.base_station)
     calibration = config.calibration
-    if not np.isfinite(read.survey.tmi_nt).any():
-        raise BadSurvey("no reading is a number", hint="name the reading with --column tmi=NAME")
+    _require_variation(read.survey.tmi_nt)
     survey, notes = read.survey, read.notes
+    survey, warnings = without_strays(survey)
     if Role.LINE not in read.roles:
         survey = _with_lines(survey)
         notes = (*notes, f"no line column: split into {len(survey.line_names)} lines by heading")
@@ -137,6 +142,7 @@ def read_inputs(
         tmi_column=read.roles[Role.TMI].column,
         tmi_state=read.state,
         notes=notes,
+        warnings=warnings,
         rejected=read.rejected,
         base=None if base is None else BaseStation(time_s=base.time_s, tmi_nt=base.tmi_nt),
         calibration=None
@@ -145,6 +151,35 @@ def read_inputs(
         dem=None if config.dem is None else read_grid(config.dem),
         files=files,
     )
+
+
+def without_strays(survey: Survey) -> tuple[Survey, tuple[str, ...]]:
+    """Leave out the few stations that lie absurdly far from all others, and say so.
+
+    One position of 0, 0 on a projected system would else ask for a grid of the whole hemisphere.
+    """
+    east, north = survey.easting_m, survey.northing_m
+    apart_m = np.hypot(east - np.median(east), north - np.median(north))
+    near_m = float(np.quantile(apart_m, 1.0 - _STRAY_SHARE))
+    far = apart_m > _STRAY_TIMES * near_m
+    count = int(far.sum())
+    if count == 0 or near_m == 0.0:
+        return survey, ()
+    first = int(np.flatnonzero(far)[0])
+    named = "1 station lies" if count == 1 else f"{count:,} stations lie"
+    line = survey.line_names[survey.line[first]]
+    warning = (
+        f"{named} more than {_STRAY_TIMES:.0f} times farther out than {1.0 - _STRAY_SHARE:.0%} of the "
+        f"survey and left out; the first is at {east[first]:,.0f} E, {north[first]:,.0f} N on line {line}"
+    )
+    return survey.select(~far), (warning,)
+
+
+def _require_variation(tmi_nt: Floats) -> None:
+    low, high = float(np.fmin.reduce(tmi_nt)), float(np.fmax.reduce(tmi_nt))
+    if not low < high:  # NaN too
+        what = "no reading is a number" if np.isnan(low) else f"every reading is {low:g} nT"
+        raise BadSurvey(what, hint="name the reading with --column tmi=NAME")
 
 
 def _with_lines(survey: Survey) -> Survey:
