@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quetzalcore.geophysics.quality.alignment import Crossings, aligned
+from quetzalcore.geophysics.quality.blocks import LineBlocks, average_blocks
+from quetzalcore.geophysics.quality.bursts import Bursts, find_bursts
+from quetzalcore.geophysics.quality.clearance import Clearance
 from quetzalcore.geophysics.quality.geometry import Runs
-from quetzalcore.geophysics.quality.noise import MAD_TO_SIGMA
-from quetzalcore.geophysics.survey import Floats, Survey
+from quetzalcore.geophysics.survey import Bools, Floats, Survey
 
-__all__ = ["CultureFlag", "CultureKind", "flag_culture"]
+__all__ = ["GROUND_CLEARANCES", "CultureFlag", "CultureKind", "flag_culture"]
 
-_BLOCK = 16  # rows: the longest burst is three blocks
-_TIMES = 10.0  # rougher than the surroundings on both sides
-_LEAST_NT = 2.0  # fourth differences smaller than this are rounding
-_NEIGHBOURS = 3  # bursts that line up on at least this many lines are a linear feature
-_AROUND = 6  # blocks on each side that tell the surroundings
+_BLOCKS_PER_CLEARANCE = 4.0
+_COARSEST = 2.0  # blocks in a clearance: with fewer, what lies at the ground cannot be told
+GROUND_CLEARANCES = 1.4  # clearances: iron beside the line is farther away than straight down
+_LEAST_NT = 1.0
+_CLEAR_FIT, _CLEARLY_NEARER = 0.7, 5.0  # of a burst that counts on its own
+_FAIR_FIT = 0.5  # of one that counts among others in a row
+_FEWEST_CLEAR, _FEWEST_FAIR = 4, 7  # lines that a linear feature must cross
+_LOBES = 2.5  # clearances: bursts as near as this to a larger one of their line are its flanks
 
 
 class CultureKind(StrEnum):
@@ -30,7 +37,7 @@ class CultureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CultureFlag:
-    """A burst of wavelengths shorter than its surroundings.
+    """A short anomaly whose source lies about at the ground.
 
     Parameters
     ----------
@@ -39,11 +46,14 @@ class CultureFlag:
     line : str
         Name of the line.
     first_row, last_row : int
-        Rows (from 0), inclusive.
+        Rows (from 0), inclusive, within one source distance of its middle.
     easting_m, northing_m : float
         Its middle, metres.
-    roughness_nt : float
-        Largest fourth difference in it, nT.
+    amplitude_nt : float
+        Highest minus lowest, without the trend around it, nT.
+    distance_m : float
+        From the sensor to a compact source that fits, metres, as it looks along the line: a long
+        source that is crossed at an angle is nearer.
     """
 
     kind: CultureKind
@@ -52,90 +62,159 @@ class CultureFlag:
     last_row: int
     easting_m: float
     northing_m: float
-    roughness_nt: float
+    amplitude_nt: float
+    distance_m: float
 
 
 def flag_culture(
-    survey: Survey, difference_nt: Floats, runs: Runs, *, line_spacing_m: float
+    survey: Survey,
+    pieces: Runs,
+    *,
+    clearance: Clearance,
+    spikes: NDArray[np.intp],
+    line_spacing_m: float,
 ) -> tuple[CultureFlag, ...]:
-    """Flag short bursts in the fourth difference, and say which of them line up across lines.
+    """Flag short anomalies whose sources lie about at the ground, and say which line up.
 
-    A block of 16 rows is a burst where its largest fourth difference is ten times the deviation of
-    the blocks around it (and of the line). Sharp, shallow geology bursts too: a flag asks for a
-    look at a map of roads and fences, no more. Bursts within 1.5 line spacings of one another on
-    at least three lines are ``linear``.
+    Readings are averaged over a quarter of the clearance, and compact sources are fitted to short
+    anomalies (:func:`~quetzalcore.geophysics.quality.bursts.find_bursts`). A burst is flagged where
+    its source is within 1.4 clearances of the sensor and fits clearly, and clearly better than any
+    deeper one. It is ``linear`` where four lines or more show such bursts along a straight line
+    (:func:`~quetzalcore.geophysics.quality.alignment.aligned`). Weaker ones are flagged only where
+    seven lines or more show them along a straight line.
+
+    A thin dyke or a lens that crops out looks the same: a flag asks for a look at a map of roads,
+    fences and pipelines, no more. Nothing is found where stations are farther apart than half the
+    clearance, nor within 3.5 clearances of the ends of lines.
 
     Parameters
     ----------
-    survey, runs
-        The survey and its runs.
-    difference_nt : (n,) float64
-        Fourth difference along lines, nT; NaN is ignored.
+    survey : Survey
+        NaN readings are left out.
+    pieces : Runs
+        Runs without gaps.
+    clearance : Clearance
+        Height of the sensor above the ground.
+    spikes : (s,) intp
+        Rows whose readings are wrong: left out.
     line_spacing_m : float
         Distance between lines, metres; NaN: nothing is called linear.
     """
-    first, last, rough = _bursts(difference_nt, runs)
-    middle = (first + last) // 2
-    xy = np.column_stack([survey.easting_m[middle], survey.northing_m[middle]])
-    linear = _aligned(xy, survey.line[middle], 1.5 * line_spacing_m)
+    usable = np.isfinite(survey.tmi_nt)
+    usable[spikes] = False
+    expected = clearance.usual_m
+    block = max(expected / _BLOCKS_PER_CLEARANCE, _station_m(pieces))
+    if block * _COARSEST > expected or not usable.any():
+        return ()
+    blocks = average_blocks(survey, pieces, usable=usable, block_m=block)
+    bursts = find_bursts(blocks, expected_m=expected)
+    bursts = bursts.only((bursts.explained > _FAIR_FIT) & (bursts.amplitude_nt > _LEAST_NT))
+    at = _Track.of(blocks, bursts, pieces)
+    limit = GROUND_CLEARANCES * clearance.of_rows_m[at.row]
+    clear = _is_clear(bursts, limit)
+    crossings = Crossings(
+        easting_m=survey.easting_m[at.row],
+        northing_m=survey.northing_m[at.row],
+        line=survey.line[at.row],
+        heading_deg=pieces.heading_deg[at.piece],
+        distance_m=bursts.distance_m,
+        limit_m=limit,
+    )
+    linear = _is_linear(crossings, clear, line_spacing_m=line_spacing_m, width_m=expected / 2.0)
+    kept = _largest(bursts, at, clear | linear, apart_m=_LOBES * expected)
     return tuple(
-        CultureFlag(
+        _flag(
+            survey,
+            at,
+            bursts,
+            int(i),
             kind=CultureKind.LINEAR if linear[i] else CultureKind.ISOLATED,
-            line=survey.line_names[survey.line[middle[i]]],
-            first_row=int(first[i]),
-            last_row=int(last[i]),
-            easting_m=float(xy[i, 0]),
-            northing_m=float(xy[i, 1]),
-            roughness_nt=float(rough[i]),
         )
-        for i in range(len(middle))
+        for i in np.flatnonzero(kept)
     )
 
 
-def _bursts(difference_nt: Floats, runs: Runs) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Return first row, last row and largest difference of every burst."""
-    size = np.nan_to_num(np.abs(difference_nt))
-    blocks = len(size) // _BLOCK
-    table = size[: blocks * _BLOCK].reshape(blocks, _BLOCK)
-    peak, usual = table.max(axis=1, initial=0.0), np.median(table, axis=1) * MAD_TO_SIGMA
-    around = np.pad(usual, _AROUND, mode="edge")
-    shifts = np.array([k for k in range(-_AROUND, _AROUND + 1) if abs(k) > 1]) + _AROUND
-    beside = np.array([around[k : k + blocks] for k in shifts])
-    level = np.maximum(np.median(beside, axis=0), _line_level(size, runs, blocks))
-    burst = peak > np.maximum(_TIMES * level, _LEAST_NT)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], burst.astype(np.int8), [0]])))
-    start, stop = edges[::2], edges[1::2]
-    short = stop - start <= _NEIGHBOURS
-    start, stop = start[short], stop[short]
-    rough = np.array([peak[a:b].max() for a, b in zip(start, stop, strict=True)])
-    return start * _BLOCK, stop * _BLOCK - 1, rough
-
-
-def _line_level(size: Floats, runs: Runs, blocks: int) -> Floats:
-    medians = np.array(
-        [
-            np.median(size[start:stop]) * MAD_TO_SIGMA
-            for start, stop in zip(runs.start, runs.stop, strict=True)
-        ]
+def _is_linear(
+    crossings: Crossings, clear: Bools, *, line_spacing_m: float, width_m: float
+) -> Bools:
+    """Tell which bursts line up: with a few clear ones, or with many of any kind, (k,) bool."""
+    linear = aligned(
+        crossings, line_spacing_m=line_spacing_m, width_m=width_m, fewest_lines=_FEWEST_FAIR
     )
-    rows = np.minimum(np.arange(blocks) * _BLOCK + _BLOCK // 2, len(size) - 1)
-    level: Floats = medians[np.searchsorted(runs.stop, rows, side="right")]
-    return level
+    linear[clear] |= aligned(
+        crossings.only(clear),
+        line_spacing_m=line_spacing_m,
+        width_m=width_m,
+        fewest_lines=_FEWEST_CLEAR,
+    )
+    return linear
 
 
-def _aligned(xy: Floats, line: NDArray[np.int32], reach_m: float) -> NDArray[np.bool_]:
-    """Tell which bursts belong to a chain over at least three lines, each within ``reach_m``."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- slow imports that only this needs
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-    from scipy.spatial import cKDTree  # noqa: PLC0415
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Track:
+    """Where bursts are on the lines: their middle row and piece of line, (k,)."""
 
-    if len(xy) < _NEIGHBOURS or not np.isfinite(reach_m):
-        return np.zeros(len(xy), dtype=bool)
-    pairs = cKDTree(xy).query_pairs(reach_m, output_type="ndarray")
-    pairs = pairs[line[pairs[:, 0]] != line[pairs[:, 1]]]
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(xy), len(xy)))
-    _, group = connected_components(graph, directed=False)
-    distinct = np.unique(np.column_stack([group, line]), axis=0)[:, 0]
-    lines_per_group = np.bincount(distinct, minlength=int(group.max()) + 1)
-    chained: NDArray[np.bool_] = lines_per_group[group] >= _NEIGHBOURS
-    return chained
+    blocks: LineBlocks
+    pieces: Runs
+    row: NDArray[np.intp]
+    piece: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, blocks: LineBlocks, bursts: Bursts, pieces: Runs) -> Self:
+        first = blocks.first_row[bursts.block]
+        after = blocks.first_row[bursts.block + 1]
+        return cls(
+            blocks=blocks,
+            pieces=pieces,
+            row=first + (after - first) // 2,
+            piece=blocks.piece[bursts.block],
+        )
+
+
+def _is_clear(bursts: Bursts, limit_m: Floats) -> Bools:
+    return np.asarray(
+        (bursts.distance_m <= limit_m)
+        & (bursts.explained > _CLEAR_FIT)
+        & (bursts.nearer > _CLEARLY_NEARER)
+    )
+
+
+def _station_m(pieces: Runs) -> float:
+    steps = int((pieces.stations - 1).sum())
+    return float(pieces.length_m.sum()) / steps if steps else np.inf
+
+
+def _largest(bursts: Bursts, track: _Track, wanted: Bools, *, apart_m: float) -> Bools:
+    """Leave out the wanted bursts that a larger one of the same piece of line is near, (k,) bool."""
+    kept = wanted.copy()
+    order = np.flatnonzero(wanted)
+    order = order[np.argsort(-bursts.amplitude_nt[order], kind="stable")]
+    apart = apart_m / track.blocks.block_m
+    for i in order:
+        if kept[i]:
+            near = (np.abs(bursts.block - bursts.block[i]) <= apart) & (
+                track.piece == track.piece[i]
+            )
+            near[i] = False
+            kept &= ~near
+    return kept
+
+
+def _flag(
+    survey: Survey, track: _Track, bursts: Bursts, index: int, *, kind: CultureKind
+) -> CultureFlag:
+    block = int(bursts.block[index])
+    piece, row = int(track.piece[index]), int(track.row[index])
+    each_way = max(1, round(float(bursts.distance_m[index]) / track.blocks.block_m))
+    starts = track.blocks.first_row
+    first, last = max(block - each_way, 0), min(block + each_way + 1, len(starts) - 1)
+    return CultureFlag(
+        kind=kind,
+        line=survey.line_names[survey.line[row]],
+        first_row=max(int(starts[first]), int(track.pieces.start[piece])),
+        last_row=min(int(starts[last]), int(track.pieces.stop[piece])) - 1,
+        easting_m=float(survey.easting_m[row]),
+        northing_m=float(survey.northing_m[row]),
+        amplitude_nt=float(bursts.amplitude_nt[index]),
+        distance_m=float(bursts.distance_m[index]),
+    )

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from quetzalcore.errors import BadSurvey
+from quetzalcore.geophysics.quality.clearance import Clearance, find_clearance
 from quetzalcore.geophysics.quality.coverage import (
     Gap,
     coverage_grid,
@@ -28,7 +29,6 @@ from quetzalcore.geophysics.survey import Bools, Floats, Survey
 __all__ = ["QualityReport", "assess"]
 
 _KM = 1e-3
-_REACH = 4  # rows on either side that the fourth difference of one wrong reading touches
 _NOISY_NT = 1.0  # fourth-difference noise above this is poor for an airborne survey
 _UNEVEN_HEIGHT = 0.3  # of the median clearance
 
@@ -63,6 +63,9 @@ class QualityReport:
         What heights are measured from, or "".
     coverage : xarray.DataArray
         Distance to the nearest reading, metres.
+    clearance_m : float
+        Usual height above the ground that culture was sought from, metres: measured, or assumed
+        (a warning says so).
     culture : tuple of CultureFlag
         Places to look at.
     warnings : tuple of str
@@ -86,6 +89,7 @@ class QualityReport:
     height_role: str
     speed_m_s: Mapping[str, float]
     coverage: xr.DataArray
+    clearance_m: float
     culture: tuple[CultureFlag, ...]
     warnings: tuple[str, ...]
 
@@ -111,11 +115,13 @@ def assess(survey: Survey, lines: tuple[LineSummary, ...] | None = None) -> Qual
     lines = classify_lines(survey) if lines is None else lines
     runs = runs_of(survey)
     traverses = _of_kind(runs, lines, LineKind.TRAVERSE)
-    difference = fourth_difference_nt(survey.tmi_nt, pieces_of(survey, runs))
+    pieces = pieces_of(survey, runs)
+    difference = fourth_difference_nt(survey.tmi_nt, pieces)
     noise = run_noise_nt(difference, runs)
     spikes = spike_rows(difference, runs)
     spacing = line_spacing_m(survey, traverses)
     step = _station_spacing_m(survey, runs)
+    clearance = find_clearance(survey, line_spacing_m=spacing)
     cell = spacing if np.isfinite(spacing) else 10.0 * step
     found = QualityReport(
         lines=lines,
@@ -135,18 +141,13 @@ def assess(survey: Survey, lines: tuple[LineSummary, ...] | None = None) -> Qual
         height_role=survey.height_role.value if survey.height_role else "",
         speed_m_s=_spread(_speed_m_s(survey, runs)),
         coverage=coverage_grid(survey, cell_m=cell / 2.0),
-        culture=flag_culture(survey, _without(difference, spikes), runs, line_spacing_m=spacing),
+        clearance_m=clearance.usual_m,
+        culture=flag_culture(
+            survey, pieces, clearance=clearance, spikes=spikes, line_spacing_m=spacing
+        ),
         warnings=(),
     )
-    return _warned(found)
-
-
-def _without(difference_nt: Floats, spikes: NDArray[np.intp]) -> Floats:
-    """Take spikes out of fourth differences: one wrong reading is no culture."""
-    rest = difference_nt.copy()
-    around = spikes[:, None] + np.arange(-_REACH, _REACH + 1)
-    rest[np.clip(around, 0, len(rest) - 1)] = np.nan
-    return rest
+    return _warned(found, clearance)
 
 
 def _of_kind(runs: Runs, lines: tuple[LineSummary, ...], kind: LineKind) -> Bools:
@@ -190,7 +191,7 @@ def _spread(values: Floats | None) -> Mapping[str, float]:
     )
 
 
-def _warned(report: QualityReport) -> QualityReport:
+def _warned(report: QualityReport, clearance: Clearance) -> QualityReport:
     """Add one sentence for each thing that a reader of the results should know."""
     linear = sum(flag.kind is CultureKind.LINEAR for flag in report.culture)
     ties = sum(line.kind is LineKind.TIE for line in report.lines)
@@ -209,8 +210,11 @@ def _warned(report: QualityReport) -> QualityReport:
         "there are no tie lines: the lines cannot be levelled by crossovers": ties == 0,
         f"line spacing differs between blocks: {spacings}": len(report.blocks) > 1,
         f"the noise of {report.noise_nt:.2f} nT is high": report.noise_nt > _NOISY_NT,
-        f"{linear} of {len(report.culture)} bursts of short wavelength line up across lines "
-        "as fences and pipelines do": linear,
+        f"{linear} of {len(report.culture)} short anomalies from about the ground line up "
+        "across lines as fences, pipelines and thin dykes do": linear,
+        f"{len(report.culture)} places are flagged as culture for a height above ground of "
+        f"{clearance.usual_m:.0f} m, which is assumed": bool(report.culture)
+        and not clearance.source,
         "heights vary much: grid with equivalent sources": _uneven(report.height_m),
     }
     return replace(report, warnings=tuple(text for text, true in said.items() if true))
