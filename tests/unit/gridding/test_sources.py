@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.gridding import fit_equivalent_sources
 from quetzalcore.geophysics.gridding.potential import (
+    far_spectrum,
     inverse_distance_sum,
     make_tiling,
     pair_matrix,
 )
+from quetzalcore.vgpu import limit_workers
 
 Floats = NDArray[np.float64]
 BODIES = ((300.0, 400.0, -250.0, 9e7), (900.0, 650.0, -400.0, -2e8), (1500.0, 200.0, -300.0, 6e7))
@@ -49,6 +51,21 @@ def test_the_tiled_sum_agrees_with_the_direct_sum(count: int) -> None:
     assert pair_matrix(targets[:1], sources[:1])[0, 0] == pytest.approx(
         1.0 / np.linalg.norm(targets[0] - sources[0])
     )
+
+
+@pytest.mark.kernels
+def test_the_prepared_sum_agrees_with_the_plain_one_and_its_transpose_is_the_way_back() -> None:
+    rng = np.random.default_rng(1)
+    sources = np.column_stack([rng.uniform(0, 9000, (50, 2)), rng.uniform(-80, 0, 50)])
+    targets = np.column_stack([rng.uniform(0, 9000, (30, 2)), rng.uniform(200, 400, 30)])
+    strength, weight = rng.normal(size=50), rng.normal(size=30)
+    tiling = make_tiling(np.array([0.0, 9e3]), np.array([0.0, 9e3]), size_m=1500.0)
+    far = far_spectrum(tiling, sources, targets)
+    plain = inverse_distance_sum(tiling, sources, strength, targets)
+    there = inverse_distance_sum(tiling, sources, strength, targets, far)
+    back = inverse_distance_sum(tiling, targets, weight, sources, far.transposed())
+    assert there == pytest.approx(plain, abs=1e-6 * np.abs(plain).max())
+    assert weight @ there == pytest.approx(strength @ back, abs=1e-6 * np.abs(strength).sum() / 500)
 
 
 def test_the_field_is_reproduced_at_the_survey_and_continued_upward() -> None:
@@ -131,3 +148,14 @@ def test_damping_that_cannot_hold_deep_crowded_sources_is_refused() -> None:
         fit_equivalent_sources(
             east, north, upward, field, depth_m=900.0, block_size_m=40.0, damping=1e-30, layers=1
         )
+
+
+def test_the_fit_has_the_same_bits_on_any_number_of_threads() -> None:
+    survey = _draped_survey()
+    strengths = []
+    for workers in (1, 2, 3):
+        with limit_workers(workers):
+            model = fit_equivalent_sources(*survey, depth_m=120.0, layers=2)
+            strengths.append(np.concatenate([layer.strength for layer in model.layers]))
+    assert np.array_equal(strengths[0], strengths[1])
+    assert np.array_equal(strengths[0], strengths[2])

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quetzalcore.geophysics.gridding.spectrum import FarSpectrum
 from quetzalcore.geophysics.survey import Floats, Ints
 from quetzalcore.vgpu import fast_kernel, for_slices, kernel
 
-__all__ = ["Tiling", "inverse_distance_sum", "make_tiling", "pair_matrix"]
+__all__ = ["Tiling", "far_spectrum", "inverse_distance_sum", "make_tiling", "pair_matrix"]
 
 _NODES = (5, 5, 3)  # Chebyshev nodes of a box: relative error about 1e-4 of the far field
 
@@ -45,8 +46,19 @@ def make_tiling(easting_m: Floats, northing_m: Floats, *, size_m: float) -> Tili
     return Tiling(west_m=west, south_m=south, size_m=size_m, shape=(rows, columns))
 
 
+def far_spectrum(tiling: Tiling, sources: Floats, targets: Floats) -> FarSpectrum:
+    """Prepare many sums between the same sources and targets; its transpose serves the way back."""
+    boxes = _Boxes.around(tiling, sources[:, 2], targets[:, 2])
+    emitting, seeing = boxes.nodes(boxes.source_frame), boxes.nodes(boxes.frame)
+    return FarSpectrum.between(tiling.shape, tiling.size_m, emitting, seeing)
+
+
 def inverse_distance_sum(
-    tiling: Tiling, sources: Floats, strength: Floats, targets: Floats
+    tiling: Tiling,
+    sources: Floats,
+    strength: Floats,
+    targets: Floats,
+    far: FarSpectrum | None = None,
 ) -> Floats:
     """Sum strength / distance over all sources at each target.
 
@@ -58,6 +70,8 @@ def inverse_distance_sum(
         Easting, northing and upward, metres. Targets must not coincide with sources; those outside
         the tiling are summed directly.
     strength : (k,) float64
+    far : FarSpectrum, optional
+        :func:`far_spectrum` of the same tiling, sources and targets: pays from a few sums on.
 
     Returns
     -------
@@ -73,7 +87,9 @@ def inverse_distance_sum(
     home = home[target_order]
     points = np.ascontiguousarray(targets[target_order].T)
     boxes = _Boxes.around(tiling, sources[:, 2], targets[:, 2])
-    field = boxes.far_field(packed, starts, tiling)
+    charges = boxes.charges(packed, starts, tiling)
+    field = boxes.field(charges, tiling) if far is None else far.field(charges)
+    field = field.reshape(-1, charges.shape[2])
     sums = np.empty(len(targets))
 
     def work(first: int, last: int) -> None:
@@ -129,18 +145,21 @@ class _Boxes:
             [x.ravel() * half, y.ravel() * half, frame[3] + z.ravel() * frame[4]]
         )
 
-    def far_field(self, packed: Floats, starts: NDArray[np.int64], tiling: Tiling) -> Floats:
-        """Return the potential (tiles, nodes) of all tiles that do not touch the tile."""
+    def charges(self, packed: Floats, starts: NDArray[np.int64], tiling: Tiling) -> Floats:
+        """Return the charges (rows, columns, nodes) that stand for the sources of each tile."""
         rows, columns = tiling.shape
-        count = int(np.prod(_NODES))
-        flat = np.zeros((rows * columns, count))
+        flat = np.zeros((rows * columns, int(np.prod(_NODES))))
         for_slices(
             rows * columns,
             lambda a, b: _gather_charges(
                 packed, starts, self.axes, self.source_frame, tiling.shape, flat, a, b
             ),
         )
-        charges = flat.reshape(rows, columns, count)
+        return flat.reshape(rows, columns, -1)
+
+    def field(self, charges: Floats, tiling: Tiling) -> Floats:
+        """Return the potential (rows, columns, nodes) of all tiles that do not touch the tile."""
+        rows, columns = tiling.shape
         field = np.zeros_like(charges)
         seen, emitting = self.nodes(self.frame), self.nodes(self.source_frame)
         offsets = [
@@ -155,7 +174,7 @@ class _Boxes:
             to = np.s_[max(dy, 0) : rows + min(dy, 0), max(dx, 0) : columns + min(dx, 0)]
             source = np.s_[max(-dy, 0) : rows + min(-dy, 0), max(-dx, 0) : columns + min(-dx, 0)]
             field[to] += charges[source] @ pairs
-        return field.reshape(rows * columns, count)
+        return field
 
 
 @fast_kernel

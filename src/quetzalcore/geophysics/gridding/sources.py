@@ -14,6 +14,7 @@ from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics.grid import make_grid
 from quetzalcore.geophysics.gridding.potential import (
     Tiling,
+    far_spectrum,
     inverse_distance_sum,
     make_tiling,
     pair_matrix,
@@ -196,7 +197,7 @@ def _field(layers: tuple[SourceLayer, ...], targets: Floats) -> Floats:
 
 def _line_spacing_m(data: Floats) -> float:
     """Estimate the spacing of lines: covered area over the length of lines (points times neighbour distance)."""
-    tree = scipy.spatial.cKDTree(data[:, :2])
+    tree = scipy.spatial.cKDTree(data[:, :2], balanced_tree=False, compact_nodes=False)
     some = data[:: max(1, len(data) // 2000), :2]
     near, _ = tree.query(some, k=2)
     station = float(np.median(near[:, 1][near[:, 1] > 0])) if (near[:, 1] > 0).any() else 1.0
@@ -240,22 +241,24 @@ def _damped_least_squares(
     ridge = damping * float(np.mean([np.mean(np.diag(normal)) for normal in normals]))
     factors = map_threads(lambda normal: _cholesky(normal, ridge), normals)
     del normals
+    far = far_spectrum(tiling, sources, data)
+    back = far.transposed()
     strength = np.zeros(len(sources))
     misfit = data[:, 3].copy()
     objective = float(misfit @ misfit)
     direction, power = np.zeros(len(sources)), np.inf
     for _ in range(cycles):
-        slope = inverse_distance_sum(tiling, data[:, :3], misfit, sources) - ridge * strength
+        slope = inverse_distance_sum(tiling, data[:, :3], misfit, sources, back) - ridge * strength
         lift = _solve_windows(windows, factors, slope)
         previous, power = power, float(slope @ lift)
         if not power > 0.0:
             break
         direction = lift + (power / previous) * direction
-        image = inverse_distance_sum(tiling, sources, direction, data[:, :3])
+        image = inverse_distance_sum(tiling, sources, direction, data[:, :3], far)
         length = power / (float(image @ image) + ridge * float(direction @ direction))
         moved, left = strength + length * direction, misfit - length * image
         now = float(left @ left) + ridge * float(moved @ moved)
-        if now > objective:  # the tiled sums are not exact transposes: rounding would take over
+        if now > objective:  # far sums are in single precision: rounding would take over
             break
         settled = now > (1.0 - _SETTLED) * objective
         strength, misfit, objective = moved, left, now
