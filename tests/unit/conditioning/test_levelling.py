@@ -194,6 +194,7 @@ def osborne(osborne_file: Path) -> Survey:
 
 @pytest.mark.slow
 def test_osborne_crossovers_close_while_the_traverses_keep_their_signal(osborne: Survey) -> None:
+    """SCIENCE.md: the spread falls under levelling while the traverses' own signal stays."""
     lines = classify_lines(osborne)
     step = level_ties(osborne, lines)
     assert step.before.count == 2098

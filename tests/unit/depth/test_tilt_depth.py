@@ -32,7 +32,7 @@ def _contact(
 
 @pytest.mark.parametrize("azimuth_deg", [90.0, 270.0, 0.0, 30.0, 200.0])
 def test_a_vertical_contact_is_as_deep_as_its_45_degree_lines_are_far(azimuth_deg: float) -> None:
-    """Salem et al. (2007)."""
+    """SCIENCE.md, after Salem et al. (2007)."""
     found = depth.tilt_depth(_contact(azimuth_deg=azimuth_deg))
     assert len(found) >= 40
     np.testing.assert_allclose(found.depth_m, 150.0, rtol=0.01)

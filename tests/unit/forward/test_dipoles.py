@@ -12,6 +12,7 @@ pytestmark = pytest.mark.kernels
 
 
 def test_on_the_axis_of_a_vertical_dipole_the_field_is_200_nt() -> None:
+    """SCIENCE.md: 1e6 A m^2 at 100 m."""
     field = dipole_field(0, 0, 100, [[0, 0, 0]], [[0, 0, 1e6]])
     np.testing.assert_allclose(field, [0, 0, 200.0], atol=1e-12)
 
@@ -28,6 +29,7 @@ def test_over_a_sphere_the_published_values_come_out(
     self_demagnetisation: bool,  # noqa: FBT001 -- a parametrised test
     expected_nt: float,
 ) -> None:
+    """SCIENCE.md: radius 50 m, 0.1 SI, 50,000 nT vertical, 100 m deep."""
     moment = sphere_moment(
         50,
         0.1,

@@ -78,6 +78,7 @@ def geodetic(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 @pytest.mark.kernels
 def test_the_project_s_reference_value_in_brazil_is_met() -> None:
+    """SCIENCE.md: lon -43.7, lat -23.5, 700 m, 2024-01-01."""
     here = field(-43.7, -23.5, 700.0, decimal_year(dt.date(2024, 1, 1)))
     assert here.northing_nt == pytest.approx(15700.2, abs=0.25)
     assert here.easting_nt == pytest.approx(-6573.2, abs=0.25)

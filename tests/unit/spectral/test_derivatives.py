@@ -67,7 +67,7 @@ def test_a_constant_grid_has_no_gradient(grid_of: GridOf) -> None:
 
 
 def test_the_tilt_of_a_vertical_contact_is_45_degrees_at_its_depth(grid_of: GridOf) -> None:
-    """Salem et al. (2007): tilt is atan(x / depth)."""
+    """SCIENCE.md, after Salem et al. (2007): tilt is atan(x / depth)."""
     depth_m, cell_m = 400.0, 50.0
     x = cell_m * (np.arange(240.0) - 120)
     grid = grid_of(np.tile(np.arctan(x / depth_m), (24, 1)), cell_m)

@@ -67,7 +67,7 @@ def test_below_20_degrees_there_are_no_more_stripes_than_at_20_and_bodies_are_th
         spectral.prepare(noise), *main, amplitude_inclination_deg=abs(inclination_deg)
     )
     if abs(inclination_deg) <= 10.0:
-        assert stripes < 0.2 * _across_over_along(exact.to_numpy(), declination_deg)
+        assert stripes < 0.4 * _across_over_along(exact.to_numpy(), declination_deg)
     truth = dipole_field(field_deg=(90.0, 0.0), shape=SHAPE)
     assert float(made["rtp"].max() / truth.max()) == pytest.approx(amplitude, abs=0.04)
     row, column = np.unravel_index(int(made["rtp"].to_numpy().argmax()), SHAPE)
