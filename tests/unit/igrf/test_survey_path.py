@@ -102,6 +102,30 @@ def test_a_point_outside_the_sampled_box_is_found_and_the_answer_stays_right() -
     check((lon, lat, height, year))
 
 
+@pytest.mark.parametrize("which", range(4), ids=["longitude", "latitude", "height", "year"])
+@pytest.mark.parametrize("towards", [-1.0, 1.0])
+def test_one_stray_in_any_coordinate_is_never_answered_outside_the_bound(
+    which: int, towards: float
+) -> None:
+    columns = [column.copy() for column in survey(n=9001, span_y=0.1)]
+    assert len(columns[0]) // 4096 == 2  # the box is guessed from every second point
+    columns[which][4501] += towards * (3.0, 3.0, 30_000.0, 0.4)[which]
+    check((columns[0], columns[1], columns[2], columns[3]))
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("which", range(4))
+def test_the_reach_is_that_of_the_farthest_coordinate(which: int) -> None:
+    one = Axis(centre=0.0, half=1.0)
+    unit = Box(year=one, height_m=one, longitude_deg=one, latitude_deg=one)
+    columns = tuple(np.linspace(-0.5, 0.5, 5) for _ in range(4))
+    columns[which][3] = -1.5
+    constant = shorten(np.ones((1, 1, 1, 1)), 0.0)
+    year, height, longitude, latitude = columns
+    _, reach = evaluate((constant,), unit, (year, height, longitude, latitude), root=False)
+    assert reach == 1.5
+
+
 def test_few_points_or_the_whole_globe_are_summed_exactly() -> None:
     few = survey_total(10.0, 50.0, 0.0, 2020.0)
     assert (few.method, few.bound_nt, few.nodes, few.terms) == ("exact", 0.0, 1, 0)
