@@ -188,6 +188,8 @@ def test_the_whole_analysis_is_repeatable_and_writes_as_json() -> None:
         first.total_usd.mean
     )
     assert "18 of 18 rates are assumptions" in first.assumptions[0]
+    assert any("none is spent on barren ones" in line for line in first.assumptions)
+    assert any("blind holes are laid at random" in line for line in first.assumptions)
 
 
 def test_without_a_worth_no_value_of_information_is_made_up() -> None:

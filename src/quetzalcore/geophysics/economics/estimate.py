@@ -177,5 +177,6 @@ def _assumptions(request: CostRequest, rates: Rates) -> tuple[str, ...]:
         f"target: {target.shape.value} {target.length_m:g} m at a random place and azimuth",
         f"its centre {target.depth_to_centre_m:g} m deep, induced, {target.susceptibility_si:g} SI",
         f"noise {request.noise_nt:g} nT, picked above {request.threshold:g} standard deviations",
-        "drilling follows the survey's detection exactly: a hole on a detected body hits it",
+        f"one of {request.follow_up_holes} follow-up holes hits a detected body: none is spent on barren ones",
+        "blind holes are laid at random: whoever knows outcrop or geochemistry needs far fewer",
     )
