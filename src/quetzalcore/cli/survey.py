@@ -210,7 +210,7 @@ def _print_outcome(document: dict[str, Any], folder: Path) -> None:
             f"{t['northing_m']:.0f}",
             f"{t['depth_m']:.0f}",
             f"{t['anomaly_nT']:.0f}",
-            t["source_classes"][0]["name"] if t["source_classes"] else "",
+            t["source_classes"][0]["title"] if t["source_classes"] else "",
         ]
         for t in document["drill_targets"][:10]
     ]

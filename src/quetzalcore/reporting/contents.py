@@ -99,14 +99,16 @@ class ReportTarget:
     easting_m, northing_m : float
     longitude_deg, latitude_deg : float, optional
     depth_low_m, depth_high_m : float
-        Interval of the depth to the top.
+        Interval of the depth.
+    depth_to, depth_below : str
+        What the depth leads to ("top", "centre") and what it is measured from ("ground", "sensor").
     amplitude_nt : float
     classes : tuple of ClassProbability
         Most probable first.
     calibrated : bool
         False prints the word "uncalibrated".
     azimuth_deg, dip_deg : float
-        Of the proposed hole: azimuth from true north, dip below the horizon.
+        Of the proposed hole: azimuth from true north (None for a vertical one), dip below the horizon.
     collar : str
         Where the hole starts, as it shall be read.
     length_m : float, optional
@@ -121,10 +123,12 @@ class ReportTarget:
     northing_m: float
     depth_low_m: float
     depth_high_m: float
+    depth_to: str
+    depth_below: str
     amplitude_nt: float
     classes: tuple[ClassProbability, ...] = ()
     calibrated: bool = False
-    azimuth_deg: float
+    azimuth_deg: float | None
     dip_deg: float
     collar: str
     length_m: float | None = None

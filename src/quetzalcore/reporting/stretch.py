@@ -14,6 +14,7 @@ __all__ = ["Stretch", "Tick"]
 
 _KNOTS = 257
 _DECIMALS = 5
+_BESIDE = 0.05  # how far from an end of the bar its neighbours stand
 _TINY = 1e-300
 _SAMPLE = 250_000  # values are thinned to about this many before the quantiles are taken
 StretchT = TypeVar("StretchT", bound="Stretch")
@@ -132,7 +133,10 @@ class Stretch:
     def _end(self, position: float) -> Tick:
         """Label an end with its own value, to three digits or as many as the range needs."""
         value = float(self.inverse(np.array(position)))
+        beside = abs(float(self.inverse(np.array(abs(position - _BESIDE)))))
         step = min(_decade(abs(value)) / 100, _decade(float(np.ptp(self.knots))) / 10)
+        if abs(value) < beside / 10:  # next to nothing beside its neighbours
+            step = max(step, _decade(beside) / 10)
         return _tick(value, step, position=position)
 
     def _tick_near(self, position: float, reach: float) -> Tick:

@@ -80,6 +80,8 @@ def target(rank: int = 1) -> ReportTarget:
         northing_m=7_500_000.0,
         depth_low_m=80.0,
         depth_high_m=120.0,
+        depth_to="centre",
+        depth_below=HOSTILE,
         amplitude_nt=-1234.0,
         classes=(ClassProbability(name=HOSTILE, probability=0.4),),
         azimuth_deg=45.0,
@@ -246,3 +248,11 @@ def test_print_repeats_table_headers_and_knows_the_paper() -> None:
 )
 def test_numbers_are_set_for_reading(value: float | None, decimals: int, text: str) -> None:
     assert number(value, decimals) == text
+
+
+def test_a_target_says_what_its_depth_is_of_and_a_vertical_hole_has_no_azimuth() -> None:
+    made = replace(target(1), azimuth_deg=None, dip_deg=90.0, depth_below="the sensor")
+    text = render_report(replace(full(), targets=(made,)))
+    assert "Depth to centre</strong> 80 to 120 m below the sensor" in text
+    assert "<strong>Hole</strong> vertical, length 200 m" in text
+    assert "None" not in text

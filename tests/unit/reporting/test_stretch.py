@@ -115,3 +115,12 @@ def test_inverse_leads_back_to_the_value() -> None:
     np.testing.assert_allclose(
         stretch.inverse(stretch(probe).astype(float)), probe, rtol=1e-3, atol=1
     )
+
+
+def test_a_least_value_next_to_nothing_is_not_printed_with_an_exponent() -> None:
+    amplitudes = np.geomspace(3.9e-6, 12.0, 5000)
+    labels = [
+        tick.label
+        for tick in Stretch.equalised(amplitudes + 0.01 * np.linspace(0, 1, 5000)).ticks()
+    ]
+    assert not [label for label in labels if "e" in label]

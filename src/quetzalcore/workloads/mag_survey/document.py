@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 import quetzalcore
+from quetzalcore.geophysics.deposits import ClassProbability
 from quetzalcore.geophysics.quality import LineKind
 from quetzalcore.geophysics.targets import DrillTarget
 from quetzalcore.vgpu import CpuDevice
@@ -21,6 +22,10 @@ from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 __all__ = ["discrimination", "drill_targets", "provenance", "qc", "survey_info"]
 
 _HIGH_PRIORITY = 5
+_CALIBRATION = {
+    "status": "uncalibrated",
+    "why": "no drilling or other labels support the probabilities",
+}
 _PACKAGES = ("numpy", "scipy", "numba", "xarray", "pyproj", "rasterio", "pyarrow")
 
 
@@ -71,7 +76,12 @@ def qc(found: Analysis) -> Qc:
 def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
     """Give every anomaly with its source classes; nothing here is calibrated."""
     if found is None:
-        return {"num_target_types": 0, "all_targets": [], "high_priority_targets": []}
+        return {
+            "num_target_types": 0,
+            "all_targets": [],
+            "high_priority_targets": [],
+            "calibration": _CALIBRATION,
+        }
     everything = [
         {
             "id": anomaly.id,
@@ -91,9 +101,7 @@ def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
             "susceptibility_interval_si": anomaly.susceptibility_interval_si,
             "remanence_angle_deg": anomaly.remanence_angle_deg,
             "culture": anomaly.culture,
-            "source_classes": [
-                {"name": c.name, "probability": round(c.probability, 4)} for c in classes
-            ],
+            "source_classes": _classes(classes, found.titles),
         }
         for anomaly, classes in zip(found.anomalies, found.classes, strict=True)
     ]
@@ -105,10 +113,7 @@ def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
         "high_priority_targets": [item for item in everything if item["id"] in best],
         "excluded": [{"id": e.anomaly_id, "reason": e.reason} for e in found.excluded],
         "prior": dict(zip(found.prior.names, found.prior.probability, strict=True)),
-        "calibration": {
-            "status": "uncalibrated",
-            "why": "no drilling or other labels support the probabilities",
-        },
+        "calibration": _CALIBRATION,
     }
 
 
@@ -117,15 +122,24 @@ def drill_targets(found: TargetSet | None) -> tuple[Mapping[str, Any], ...]:
     if found is None:
         return ()
     return tuple(
-        _drill_target(target, place, elevation, found.convergence_deg)
+        _drill_target(target, place, elevation, found)
         for target, place, elevation in zip(
             found.drill, found.places, found.elevation_m, strict=True
         )
     )
 
 
+def _classes(
+    classes: Sequence[ClassProbability], titles: Mapping[str, str]
+) -> Sequence[Mapping[str, object]]:
+    return [
+        {"name": c.name, "title": titles[c.name], "probability": round(c.probability, 4)}
+        for c in classes
+    ]
+
+
 def _drill_target(
-    target: DrillTarget, place: tuple[float, float], elevation_m: float, convergence_deg: float
+    target: DrillTarget, place: tuple[float, float], elevation_m: float, found: TargetSet
 ) -> Mapping[str, Any]:
     return {
         "rank": target.rank,
@@ -137,16 +151,14 @@ def _drill_target(
         "depth_interval_m": target.depth_interval_m,
         "depth_below": target.anomaly.depth_reference,
         "anomaly_nT": target.anomaly_nt,
-        "source_classes": [
-            {"name": c.name, "probability": round(c.probability, 4)} for c in target.source_classes
-        ],
+        "source_classes": _classes(target.source_classes, found.titles),
         "calibration": "uncalibrated",
         "collar": {
             "easting_m": target.collar.easting_m,
             "northing_m": target.collar.northing_m,
             "elevation_m": elevation_m,
         },
-        "azimuth_deg": (target.azimuth_deg + convergence_deg) % 360.0,
+        "azimuth_deg": (target.azimuth_deg + found.convergence_deg) % 360.0,
         "azimuth_grid_deg": target.azimuth_deg,
         "dip_deg": target.dip_deg,
         "hole_length_m": target.hole_length_m,

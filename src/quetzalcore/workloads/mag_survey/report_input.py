@@ -10,6 +10,7 @@ import numpy as np
 
 from quetzalcore.geophysics.quality import QualityReport
 from quetzalcore.geophysics.survey import Survey
+from quetzalcore.geophysics.targets import BodyShape
 from quetzalcore.reporting import (
     BodyComparison,
     ClassProbability,
@@ -38,9 +39,19 @@ from quetzalcore.workloads.mag_survey.report_figures import (
 from quetzalcore.workloads.mag_survey.result import Provenance, SurveyInfo
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
-__all__ = ["Cover", "Findings", "build_report"]
+__all__ = ["Cover", "Findings", "build_report", "parameter_facts", "stage_row"]
 
 _REJECTED_SHOWN = 50
+_WHOLE_FROM = 1000.0
+_VERTICAL_DEG = 89.5  # from here a hole has no azimuth worth printing
+_SUFFIXES = {
+    "nt_m": "nT/m",
+    "nt": "nT",
+    "m": "m",
+    "s": "s",
+    "deg": "\N{DEGREE SIGN}",
+    "cells": "cells",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +99,7 @@ def build_report(
         key_facts=_key_facts(found),
         summary=_summary(found),
         survey=_survey_facts(found),
-        stages=tuple(_stage(record) for record in found.records),
+        stages=tuple(stage_row(record) for record in found.records),
         quality=_quality_facts(found.quality),
         quality_figures=(
             *profile_figure(found.inputs.survey, found.conditioned),
@@ -108,7 +119,7 @@ def build_report(
         distrust=distrust(found.records, below_ground=_below_ground(found)),
         methods=METHODS,
         references=REFERENCES,
-        parameters=_parameters(found.provenance.params),
+        parameters=parameter_facts(found.provenance.params),
         provenance=_provenance_facts(found.provenance),
         rerun_command="quetzal survey run --from result.json -o again",
     )
@@ -205,25 +216,42 @@ def _quality_facts(quality: QualityReport) -> tuple[Fact, ...]:
     )
 
 
-def _stage(record: StageRecord) -> Stage:
+def stage_row(record: StageRecord) -> Stage:
+    """Tell a stage in words: what it was asked, what it changed, or why it did not run."""
     done = record.outcome is Outcome.DONE
     changed = record.reason
     if done and record.rows_changed:
         changed = (
-            f"{record.rows_changed:,} readings, {record.rms_change_nt:.3g} nT RMS, at most "
-            f"{record.max_change_nt:.3g} nT"
+            f"{record.rows_changed:,} readings, {_plain(record.rms_change_nt)} nT RMS, at most "
+            f"{_plain(record.max_change_nt)} nT"
         )
     return Stage(
         name=record.stage,
         status=StageStatus.DONE if done else StageStatus.SKIPPED,
-        parameters=tuple(Fact(name=k, value=_plain(v)) for k, v in record.parameters.items()),
+        parameters=tuple(_fact(k, v) for k, v in record.parameters.items()),
         changed=changed,
         warnings=record.warnings,
     )
 
 
+def _fact(name: str, value: object) -> Fact:
+    """Turn a parameter's name into words and its suffix into a unit."""
+    for suffix, unit in _SUFFIXES.items():
+        if name.endswith(f"_{suffix}") and isinstance(value, int | float):
+            words = name.removesuffix(f"_{suffix}").replace("_", " ")
+            return Fact(name=words, value=f"{_plain(value)} {unit}")
+    return Fact(name=name.replace("_", " "), value=_plain(value))
+
+
 def _plain(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """Print four digits of a number, whole thousands in full, and yes and no for a truth value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.4g}"
 
 
 def _depth_rows(depths: DepthSet | None) -> tuple[DepthRow, ...]:
@@ -256,13 +284,17 @@ def _targets(found: TargetSet | None) -> tuple[ReportTarget, ...]:
             latitude_deg=place[1],
             depth_low_m=target.depth_interval_m[0],
             depth_high_m=target.depth_interval_m[1],
+            depth_to="centre" if target.anomaly.shape is BodyShape.BALL else "top",
+            depth_below=target.anomaly.depth_reference,
             amplitude_nt=target.anomaly_nt,
             classes=tuple(
-                ClassProbability(name=c.name, probability=c.probability)
+                ClassProbability(name=found.titles[c.name], probability=c.probability)
                 for c in target.source_classes[:4]
             ),
             calibrated=False,
-            azimuth_deg=(target.azimuth_deg + found.convergence_deg) % 360.0,
+            azimuth_deg=None
+            if abs(target.dip_deg) >= _VERTICAL_DEG
+            else (target.azimuth_deg + found.convergence_deg) % 360.0,
             dip_deg=-target.dip_deg,
             collar=f"{target.collar.easting_m:,.0f} E, {target.collar.northing_m:,.0f} N",
             length_m=target.hole_length_m,
@@ -273,14 +305,17 @@ def _targets(found: TargetSet | None) -> tuple[ReportTarget, ...]:
     )
 
 
-def _parameters(params: Mapping[str, Any], prefix: str = "") -> tuple[Fact, ...]:
+def parameter_facts(params: Mapping[str, Any], prefix: str = "") -> tuple[Fact, ...]:
+    """List what differs from nothing, under the names of ``survey.toml``."""
     facts: list[Fact] = []
     for key, value in params.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            facts.extend(_parameters(value, f"{name}."))
-        else:
-            facts.append(Fact(name=name, value="default" if value is None else str(value)))
+        if isinstance(value, Mapping):
+            facts.extend(parameter_facts(value, f"{name}."))
+        elif isinstance(value, list | tuple):
+            facts.extend([Fact(name=name, value=", ".join(map(str, value)))] if value else [])
+        elif value is not None:
+            facts.append(Fact(name=name, value=_plain(value)))
     return tuple(facts)
 
 

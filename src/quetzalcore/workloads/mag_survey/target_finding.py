@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -10,8 +11,7 @@ from scipy.spatial import cKDTree
 from quetzalcore.formats.crs import to_lonlat
 from quetzalcore.geophysics import deposits, targets
 from quetzalcore.geophysics.deposits import ClassProbability
-from quetzalcore.geophysics.quality import QualityReport
-from quetzalcore.geophysics.survey import Bools, Floats
+from quetzalcore.geophysics.quality import GROUND_CLEARANCES, QualityReport
 from quetzalcore.workloads.mag_survey.config import TargetConfig
 from quetzalcore.workloads.mag_survey.depths import DepthSet
 from quetzalcore.workloads.mag_survey.grids import TransformSet
@@ -21,7 +21,8 @@ from quetzalcore.workloads.mag_survey.surroundings import Ground
 
 __all__ = ["TargetSet", "find_targets"]
 
-_CULTURE_LINES = 0.5  # how near to a flagged place an anomaly counts as culture, in line spacings
+_CULTURE_LINES = 0.5  # how near to a flagged place an anomaly may be culture, in line spacings
+_CULTURE_SHARE = 0.15  # of an anomaly's amplitude, which holds the geology around it too
 _DIPOLE_INDEX, _DYKE_INDEX = 2.5, 1.5  # structural indices: 3 dipole, 1 dyke, 0 contact
 _NO_PLACE = (float("nan"), float("nan"))
 
@@ -31,7 +32,7 @@ class TargetSet:
     """Everything that was found.
 
     ``places`` are longitude and latitude of each drill target, NaN without a CRS; ``elevation_m``
-    of the ground there, NaN where it is unknown.
+    of the ground there, NaN where it is unknown; ``titles`` are the classes' names for people.
     """
 
     anomalies: tuple[targets.Anomaly, ...]
@@ -42,6 +43,7 @@ class TargetSet:
     elevation_m: tuple[float, ...]
     convergence_deg: float
     prior: deposits.Prior
+    titles: Mapping[str, str]
 
 
 def find_targets(
@@ -76,8 +78,8 @@ def find_targets(
         sensor_height_m=float(np.median(clearance)) if below_ground else 0.0,
         depth_reference="ground" if below_ground else "the sensor",
         depth_solutions=_other_depths(depths),
-        culture=_culture_mask(quality),
     )
+    anomalies = _with_culture(anomalies, quality, below_ground=below_ground)
     classes = targets.classify(anomalies, petrophysics=petrophysics, prior=prior)
     ranking = targets.assess(
         anomalies,
@@ -96,6 +98,7 @@ def find_targets(
         elevation_m=_elevations(ranking.targets, ground),
         convergence_deg=field.convergence_deg,
         prior=prior,
+        titles={each.name: each.title for each in petrophysics.classes},
     )
     record = StageRecord(
         stage="targets",
@@ -137,17 +140,31 @@ def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]
     )
 
 
-def _culture_mask(quality: QualityReport) -> targets.CultureMask | None:
+def _with_culture(
+    anomalies: tuple[targets.Anomaly, ...], quality: QualityReport, *, below_ground: bool
+) -> tuple[targets.Anomaly, ...]:
+    """Mark anomalies that flagged culture explains: at the place, strong enough, and as shallow.
+
+    A body deep under a pipeline or a house is still a body. So an anomaly is culture only if a flag
+    of at least 0.15 of its amplitude lies within half a line spacing of its outline or middle, and
+    its depth interval reaches up to where flagged sources are (an unresolved depth does).
+    """
     if not quality.culture:
-        return None
+        return anomalies
     tree = cKDTree([(flag.easting_m, flag.northing_m) for flag in quality.culture])
-    reach_m = _CULTURE_LINES * quality.line_spacing_m
+    flagged_nt = np.array([flag.amplitude_nt for flag in quality.culture])
+    above_ground_m = 0.0 if below_ground else quality.clearance_m
+    deepest_m = (GROUND_CLEARANCES - 1.0) * quality.clearance_m + above_ground_m
 
-    def is_culture(easting_m: Floats, northing_m: Floats) -> Bools:
-        distance, _ = tree.query(np.column_stack((easting_m, northing_m)))
-        return np.asarray(distance <= reach_m)
+    def is_culture(anomaly: targets.Anomaly) -> bool:
+        places = [*anomaly.outline, (anomaly.easting_m, anomaly.northing_m)]
+        near = tree.query_ball_point(places, _CULTURE_LINES * quality.line_spacing_m)
+        rows = sorted(set().union(*near))
+        strongest_nt = flagged_nt[rows].max(initial=0.0)
+        deep = anomaly.depth_interval_m[0] > deepest_m
+        return bool(rows and strongest_nt >= _CULTURE_SHARE * anomaly.amplitude_nt and not deep)
 
-    return is_culture
+    return tuple(replace(anomaly, culture=is_culture(anomaly)) for anomaly in anomalies)
 
 
 def _places(
