@@ -9,6 +9,7 @@ import xarray as xr
 
 from quetzalcore.errors import BadParameter
 from quetzalcore.geophysics import depth
+from quetzalcore.geophysics.depth.windows import _depths_around
 
 pytestmark = pytest.mark.kernels
 
@@ -177,3 +178,12 @@ def test_grids_of_other_shapes_are_refused(with_derivatives: Derived, dipole: Fi
     tmi, de, dn, du = _small(with_derivatives, dipole)
     with pytest.raises(BadParameter, match="shapes"):
         depth.euler(tmi, de, dn, du[1:])
+
+
+def test_the_index_is_chosen_over_five_by_five_windows() -> None:
+    lines = np.ones((2, 9, 9), dtype=np.float32)
+    assert _depths_around(lines, 4, 4, 1)[:3] == (25.0, 25.0, 25.0)
+    assert _depths_around(lines, 4, 4, 2)[0] == 25.0
+    assert _depths_around(lines, 0, 0, 2)[0] == 9.0  # what lies beyond the rim is left out
+    lines[0, 4, 4] = np.nan
+    assert _depths_around(lines, 4, 4, 1)[0] == 24.0

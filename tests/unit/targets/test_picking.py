@@ -412,3 +412,17 @@ def test_a_ball_that_a_long_thin_body_rules_out_does_not_widen_the_interval(scen
     assert anomaly.shape is BodyShape.SHEET
     assert not any("equally well" in reason for reason in anomaly.reasons)
     assert anomaly.depth_interval_m[1] < 2.0 * anomaly.depth_interval_m[0]
+
+
+@pytest.mark.parametrize(("top_m", "width_m", "length_m"), [(100, 500, 700), (60, 400, 400)])
+def test_a_wide_shallow_block_that_rules_a_ball_out_keeps_its_top_in_the_interval(
+    scene: Scene, top_m: float, width_m: float, length_m: float
+) -> None:
+    scene.add_column(4000, 4000, top_m=top_m, bottom_m=450, width_m=width_m, length_m=length_m,
+                     susceptibility_si=0.05, strike_deg=20.0)  # fmt: skip
+    anomaly, _ = _nearest(_pick(scene), scene, 0)
+    assert anomaly.shape is BodyShape.BLOCK
+    assert not any("equally well" in reason for reason in anomaly.reasons)
+    low, high = anomaly.depth_interval_m
+    assert low <= 1.05 * top_m <= high
+    assert high < 2.2 * low

@@ -45,6 +45,8 @@ _POINTS = 300  # of the field, for one fit: enough for eleven unknowns
 _FEWEST_POINTS = 24
 _MODEL_ERROR = 0.003  # of the amplitude: no body is a ball or a block to better than this
 _WIDTH_OVER_DEPTH = 1.5  # of an outline, between a compact source and a thin sheet
+# Compact bodies are seldom upright blocks along their outline, and tops suffer most from that.
+_LEAST_SIGMA = {BodyShape.BLOCK: 0.25, BodyShape.PIPE: 0.25}  # of the depth of the top
 _HALF_WIDTH_SIGMA = 0.35  # the half-width rule knows a depth to about a third
 _RATIOS = (1.0, 5.0, 25.0)  # susceptibility over amplitude / field: low, middle, high; see below
 
@@ -225,10 +227,11 @@ def _depths(
         reach_m=max(0.5 * axes.width_m, setting.frame.cell_m),
     )
     if body is not None:
+        least = _LEAST_SIGMA.get(body.shape, 0.0) * body.fit.depth_m
         own = DepthEstimate(
             method=f"fit of a {body.shape}",
             depth_m=body.fit.depth_m,
-            sigma_m=body.fit.depth_sigma_m,
+            sigma_m=max(body.fit.depth_sigma_m, least),
         )
     else:
         half_width = axes.width_m / _WIDTH_OVER_DEPTH
