@@ -12,6 +12,7 @@ from quetzalcore.geophysics.deposits import (
     discriminate_all,
     load_priors,
 )
+from quetzalcore.geophysics.deposits.petrophysics import GEOMETRIES
 from quetzalcore.geophysics.deposits.sampling import draw_magnetization, even_numbers
 
 pytestmark = pytest.mark.kernels
@@ -190,3 +191,14 @@ def test_a_prior_of_another_table_is_refused(petrophysics: Petrophysics) -> None
     fewer = Petrophysics(classes=petrophysics.classes[:3], commodity_factors={}, geology_factors={})
     with pytest.raises(BadParameter, match="other classes"):
         discriminate(Evidence(), petrophysics, prior=fewer.with_prior())
+
+
+@pytest.mark.parametrize("shape", GEOMETRIES)
+def test_an_observed_shape_is_right_in_seven_of_ten_cases(
+    petrophysics: Petrophysics, shape: str
+) -> None:
+    prior = petrophysics.with_prior()
+    found = class_probabilities(Evidence(geometry=[shape]), petrophysics, prior=prior)[0]
+    shares = np.array([source.geometry[shape] for source in petrophysics.classes])
+    expected = prior.array() * (0.7 * shares + 0.3 / len(GEOMETRIES))
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-9)

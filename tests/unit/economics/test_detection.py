@@ -13,6 +13,7 @@ from quetzalcore.geophysics.economics import (
     crossing_probability,
     detection_probability,
 )
+from quetzalcore.geophysics.economics.detection import _mean
 
 CIRCLE = Target(length_m=120.0)
 LINE = Target(shape=Shape.LINE, length_m=180.0, radius_m=20.0)
@@ -120,3 +121,8 @@ def test_impossible_bodies_and_lines_are_refused(build: object, words: str) -> N
     assert callable(build)
     with pytest.raises(BadParameter, match=words):
         build()
+
+
+def test_offsets_are_averaged_by_simpson_s_rule_which_is_exact_for_cubics() -> None:
+    x = np.linspace(0.0, 1.0, 9)
+    assert _mean(4.0 * x**3 + 3.0 * x**2) == pytest.approx(2.0, abs=1e-12)

@@ -115,6 +115,15 @@ def test_blind_drilling_needs_the_holes_that_a_hand_computes() -> None:
     np.testing.assert_allclose(answer.survey_usd, 30_000 + 40_000 + 2 * 100 * 220)
 
 
+def test_a_certain_survey_is_rivalled_at_999_in_1000() -> None:
+    request = CostRequest(area_km2=1.0, target=Target(length_m=200.0), follow_up_holes=0)
+    answer = compare_blind_drilling(
+        request, fixed_rates(), np.random.default_rng(0), probability=1.0, survey_usd=np.zeros(10)
+    )
+    hit = math.pi * 100.0**2 / 1e6
+    assert answer.holes == math.ceil(math.log(0.001) / math.log(1 - hit))
+
+
 @pytest.mark.parametrize(
     ("probability", "area_km2", "holes"), [(0.0, 1.0, 0.0), (0.5, 0.01, 1.0), (1e-9, 1.0, 1.0)]
 )

@@ -426,3 +426,14 @@ def test_a_wide_shallow_block_that_rules_a_ball_out_keeps_its_top_in_the_interva
     low, high = anomaly.depth_interval_m
     assert low <= 1.05 * top_m <= high
     assert high < 2.2 * low
+
+
+def test_a_ball_within_the_noise_leaves_room_for_a_compact_block_above_its_centre(
+    scene: Scene,
+) -> None:
+    scene.add_ball(4000, 4000, depth_m=350, radius_m=120, susceptibility_si=0.05)
+    tmi, signal, reduced = scene.grids()
+    found = pick_anomalies(tmi, signal, reduced, **MAIN, noise_nt=4.0 * scene.noise_nt)
+    anomaly, _ = _nearest(found, scene, 0)
+    ball_m = anomaly.depth_methods[0].depth_m
+    assert anomaly.depth_interval_m[0] == pytest.approx(0.62 * np.exp(-0.2563103) * ball_m)
