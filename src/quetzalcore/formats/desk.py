@@ -50,7 +50,11 @@ class Desk:
         self.notes: list[str] = list(self.layout.notes)
         self.roles = guess_roles(self.layout.columns, options.columns, self.where)
         self.frame = choose_frame(
-            self.roles, file_crs=self._proven_crs(), options=options, where=self.where
+            self.roles,
+            self.layout.columns,
+            file_crs=self._proven_crs(),
+            options=options,
+            where=self.where,
         )
         self.note(self.frame.note)
         self._tmi = self._magnetic_column()
@@ -126,7 +130,7 @@ class Desk:
         """Project the stations, bring lines together and build the survey."""
         numbers = part.numbers
         if not len(part):
-            raise BadSurvey("no row can be used", hint="see the rejected rows", where=self.where)
+            raise self._nothing_left()
         check_positions(numbers[_X], numbers[_Y], self.frame, self.where)
         self._check_readings(numbers[_TMI])
         places = project(numbers[_X], numbers[_Y], self.frame, self._target)
@@ -138,6 +142,18 @@ class Desk:
         self._note_dummies()
         self._note_duplicates(part)
         return self._sorted(self._built(part, places, seconds))
+
+    def _nothing_left(self) -> BadSurvey:
+        left = self.rejects.freeze()
+        if not left.first:
+            return BadSurvey(
+                "the table has no rows", hint="check that the export finished", where=self.where
+            )
+        return BadSurvey(
+            f"no row can be used (row {left.first[0].row}: {left.first[0].reason})",
+            hint="see all of them with quetzal survey inspect",
+            where=self.where,
+        )
 
     def _date_of(self, seconds: Floats | None, date: Ints | None) -> dt.date | None:
         known = np.empty(0) if seconds is None else seconds[np.isfinite(seconds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from quetzalcore.errors import BadSurvey, BadTable, Where
 from quetzalcore.formats.crs import WGS84, in_metres, is_geographic, to_lonlat, transform, utm_crs
 from quetzalcore.formats.options import ReadOptions, Role
 from quetzalcore.formats.roles import RoleGuess
+from quetzalcore.formats.table import Column
 from quetzalcore.geophysics.survey import Bools, Floats
 
 __all__ = ["Frame", "Positions", "check_positions", "choose_frame", "disagreement_m", "project"]
@@ -18,6 +20,7 @@ _DEGREES_X, _DEGREES_Y = 360.0, 90.0
 _SMALL_EXTENT = 5.0
 _SAMPLE = 200_000  # places that tell what kind they are
 _USER = 1000
+_MOST_NAMED = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,12 @@ class Positions:
 
 
 def choose_frame(
-    roles: dict[Role, RoleGuess], *, file_crs: str | None, options: ReadOptions, where: Where
+    roles: dict[Role, RoleGuess],
+    columns: Sequence[Column],
+    *,
+    file_crs: str | None,
+    options: ReadOptions,
+    where: Where,
 ) -> Frame:
     """Decide which pair of columns is the position.
 
@@ -72,7 +80,7 @@ def choose_frame(
     crs = options.crs or file_crs
     if lonlat is None and plane is None:
         raise BadTable(
-            "no columns give the position",
+            f"no columns give the position (columns: {_listed(columns)})",
             hint="name them: --column longitude=NAME --column latitude=NAME, or easting and northing",
             where=where,
         )
@@ -96,6 +104,12 @@ def choose_frame(
         x=lonlat[0], y=lonlat[1], geographic=True, crs=base,
         note=f"positions are {lonlat[0]}, {lonlat[1]} on {'WGS 84' if base == WGS84 else base}",
     )  # fmt: skip
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    """Name columns, and say which of them hold words: a thousands separator makes a number one."""
+    named = [c.name if c.numeric else f"{c.name} (text)" for c in columns[:_MOST_NAMED]]
+    return ", ".join(named) + (", ..." if len(columns) > _MOST_NAMED else "")
 
 
 def _pair(roles: dict[Role, RoleGuess], x: Role, y: Role) -> tuple[str, str] | None:

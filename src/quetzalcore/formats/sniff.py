@@ -168,9 +168,15 @@ def _guess_delimiter(rows: list[str], where: Where) -> str:
         fields, times = counts.most_common(1)[0]
         return (times / len(body) if fields > 1 else 0.0), fields
 
-    def rank(mark: str) -> tuple[float, bool, bool, int]:
+    def numbers(mark: str) -> float:
+        """Give the share of cells that are numbers: a decimal comma is no delimiter."""
+        cells = [cell for row in body for cell in split_row(row, mark)]
+        return sum(map(_is_number, cells)) / len(cells)
+
+    def rank(mark: str) -> tuple[float, bool, float, bool, int]:
         share, fields = quality(mark)
-        return round(share, 1), fields >= _FEWEST_COLUMNS, mark != " ", fields
+        wide = fields >= _FEWEST_COLUMNS
+        return round(share, 1), wide, round(numbers(mark), 1), mark != " ", fields
 
     best = max(_CANDIDATES, key=rank)
     if quality(best)[0] == 0.0:

@@ -361,3 +361,15 @@ def test_a_position_beyond_the_globe_is_left_out_aloud(write: Write, table: Tabl
 def test_the_date_of_times_serves_the_main_field(write: Write) -> None:
     read = read_survey(write("lon,lat,tmi,time\n140.1,-21,5,1600000000\n140.2,-21,6,1600000001\n"))
     assert str(require_date(read.survey, None)) == "2020-09-13"
+
+
+def test_a_table_without_rows_or_without_usable_ones_says_which(write: Write) -> None:
+    text = "line,easting,northing,tmi\n1,,,50000\n2,,,50010\n3,,,50020\n"
+    with pytest.raises(BadSurvey, match=r"no row can be used \(row 2: no position\)"):
+        read_survey(write(text))
+
+
+def test_numbers_with_thousands_separators_are_shown_to_be_text(write: Write) -> None:
+    text = "line,easting,northing,tmi\n" + '1,"470,000.0","7,560,000.0",50000\n' * 20
+    with pytest.raises(BadTable, match=r"easting \(text\), northing \(text\), tmi"):
+        read_survey(write(text))

@@ -114,6 +114,16 @@ def test_the_delimiter_may_be_told(write: Write, table: Table) -> None:
     assert len(read_survey(path, ReadOptions(delimiter="~")).survey) == 20
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_decimal_comma_in_every_column_is_no_delimiter(write: Write, mark: str) -> None:
+    rows = [f"{k // 30},0|{470000 + k},5|{7560000 + k},5|51000,25" for k in range(60)]
+    text = "\n".join(["line|easting|northing|tmi_nt", *rows]).replace("|", mark)
+    survey = read_survey(write(text)).survey
+    assert len(survey) == 60
+    assert survey.easting_m[0] == 470000.5
+    assert survey.tmi_nt[0] == 51000.25
+
+
 def test_a_decimal_comma_is_understood(write: Write, table: Table) -> None:
     read = read_survey(write(table().replace(",", ";").replace(".", ",")))
     assert "numbers use a decimal comma" in read.notes
