@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from quetzalcore.geophysics.survey import Survey
-from quetzalcore.workloads.mag_survey.reading import without_strays
+from quetzalcore.workloads.mag_survey.reading import backward_times, without_strays
 
 
 def grid_of_stations(*strays: tuple[float, float]) -> Survey:
@@ -33,3 +35,13 @@ def test_stations_within_reach_of_the_survey_stay(distance_m: float) -> None:
     survey, warnings = without_strays(grid_of_stations((470_500.0 + distance_m, 7_560_200.0)))
     assert len(survey) == 201
     assert warnings == ()
+
+
+def test_a_clock_that_runs_backwards_within_a_line_is_told() -> None:
+    survey = grid_of_stations()
+    clock = np.arange(200.0)
+    assert backward_times(replace(survey, time_s=clock)) == ()
+    assert backward_times(replace(survey, time_s=clock[::-1].copy())) == ()
+    clock[45] -= 30.0
+    (warning,) = backward_times(replace(survey, time_s=clock))
+    assert "within 1 line (the first is L2)" in warning

@@ -15,6 +15,7 @@ from quetzalcore.workloads.mag_survey.report_input import parameter_facts, stage
         ("base_nt_m", 0.5, Fact(name="base", value="0.5 nT/m")),
         ("cell_size_m", 50.0, Fact(name="cell size", value="50 m")),
         ("median_field_nt", 51440.3999, Fact(name="median field", value="51,440 nT")),
+        ("offset_nt", -3.1464, Fact(name="offset", value="\N{MINUS SIGN}3.146 nT")),
         ("rows_lost", 1234, Fact(name="rows lost", value="1,234")),
         ("pole_in_panels", False, Fact(name="pole in panels", value="no")),
         ("method", "euler", Fact(name="method", value="euler")),

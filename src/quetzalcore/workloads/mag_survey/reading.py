@@ -25,7 +25,15 @@ from quetzalcore.geophysics.survey import Floats, Survey
 from quetzalcore.workloads.mag_survey.config import InputConfig
 from quetzalcore.workloads.mag_survey.folder import sha256
 
-__all__ = ["InputFile", "Inputs", "fingerprint", "read_inputs", "read_options", "without_strays"]
+__all__ = [
+    "InputFile",
+    "Inputs",
+    "backward_times",
+    "fingerprint",
+    "read_inputs",
+    "read_options",
+    "without_strays",
+]
 
 _STRAY_SHARE = 0.01
 _STRAY_TIMES = 30.0
@@ -142,7 +150,7 @@ def read_inputs(
         tmi_column=read.roles[Role.TMI].column,
         tmi_state=read.state,
         notes=notes,
-        warnings=warnings,
+        warnings=(*warnings, *backward_times(survey)),
         rejected=read.rejected,
         base=None if base is None else BaseStation(time_s=base.time_s, tmi_nt=base.tmi_nt),
         calibration=None
@@ -173,6 +181,23 @@ def without_strays(survey: Survey) -> tuple[Survey, tuple[str, ...]]:
         f"survey and left out; the first is at {east[first]:,.0f} E, {north[first]:,.0f} N on line {line}"
     )
     return survey.select(~far), (warning,)
+
+
+def backward_times(survey: Survey) -> tuple[str, ...]:
+    """Say where the clock runs backwards within a line whose rows are otherwise in its order."""
+    if survey.time_s is None:
+        return ()
+    same_line = survey.line[1:] == survey.line[:-1]
+    step_s = np.diff(survey.time_s)
+    back = same_line & (step_s < 0.0)
+    forth = same_line & (step_s > 0.0)
+    odd = np.intersect1d(survey.line[1:][back], survey.line[1:][forth])
+    if not len(odd):
+        return ()
+    first = survey.line_names[odd[0]]
+    lines = "1 line" if len(odd) == 1 else f"{len(odd):,} lines"
+    said = f"time runs backwards within {lines} (the first is {first})"
+    return (f"{said}: lag, heading and diurnal correction may be wrong there",)
 
 
 def _require_variation(tmi_nt: Floats) -> None:

@@ -43,6 +43,7 @@ __all__ = ["Cover", "Findings", "build_report", "parameter_facts", "stage_row"]
 
 _REJECTED_SHOWN = 50
 _WHOLE_FROM = 1000.0
+_ABOVE_GROUND = "; negative: above ground, so at the surface within the method's error"
 _VERTICAL_DEG = 89.5  # from here a hole has no azimuth worth printing
 _SUFFIXES = {
     "nt_m": "nT/m",
@@ -251,7 +252,8 @@ def _plain(value: object) -> str:
         return f"{value:,}"
     if not isinstance(value, float):
         return str(value)
-    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.4g}"
+    text = f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _depth_rows(depths: DepthSet | None) -> tuple[DepthRow, ...]:
@@ -268,7 +270,7 @@ def _depth_row(table: DepthTable) -> DepthRow:
         median_m=float(middle),
         deep_m=float(high),
         uncertainty=f"± {typical:,.0f} m (median)",
-        note=table.reference,
+        note=table.reference + (_ABOVE_GROUND if low < 0.0 else ""),
     )
 
 
