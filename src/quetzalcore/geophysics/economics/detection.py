@@ -173,7 +173,7 @@ def amplitude_nt(
 
     References
     ----------
-    Blakely, R. J. (1996). Potential Theory in Gravity and Magnetic Applications. Cambridge.
+    Blakely, R. J. (1995). Potential Theory in Gravity and Magnetic Applications. Cambridge.
     """
     down = target.depth_to_centre_m + sensor_height_m
     chi = target.susceptibility_si
