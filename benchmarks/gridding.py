@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,43 @@ from numpy.typing import NDArray
 from benchmarks.race import Figure, interleave
 from quetzalcore.geophysics.gridding import minimum_curvature
 
-__all__ = ["Gmt", "figures", "peak_mb"]
+__all__ = ["Gmt", "Peaks", "figures", "peak_and_output", "peak_mb"]
 
 Floats = NDArray[np.float64]
 CELL_M = 25.0
 AXIS_M: Floats = np.arange(1000, dtype=np.float64) * CELL_M
 _OURS = """
 import sys
+from pathlib import Path
 import numpy as np
 from quetzalcore.geophysics.gridding import minimum_curvature
+
+
+def rss_kb(field):
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index(field + ":") + 1])
+
+
 table = np.fromfile(sys.argv[1]).reshape(-1, 3)
 west, east, south, north, cell, tension = map(float, sys.argv[2:])
 axes = tuple(a + np.arange(round((b - a) / cell) + 1) * cell for a, b in ((west, east), (south, north)))
-minimum_curvature(*np.ascontiguousarray(table.T), axes=axes, tension=tension)
+columns = np.ascontiguousarray(table.T)
+del table
+minimum_curvature(*columns[:, ::50], axes=axes, tension=tension)  # loads the kernels
+before_kb = rss_kb("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+minimum_curvature(*columns, axes=axes, tension=tension)
+print((rss_kb("VmHWM") - before_kb) * 1024 / 1e6)
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peaks:
+    """Peak memory: of our whole process, what the call alone added to it, and of GMT, MB."""
+
+    process_mb: float
+    added_mb: float
+    gmt_mb: float
 
 
 class Gmt:
@@ -65,10 +89,12 @@ class Gmt:
         with xr.open_dataset(self.grid) as opened:
             return np.asarray(opened["z"].to_numpy(), dtype=np.float64)
 
-    def peaks_mb(self) -> tuple[float, float]:
-        """Measure peak memory of our process (reading the same file) and of GMT's larger one, MB."""
+    def peaks_mb(self) -> Peaks:
+        """Measure peak memory of our process (reading the same file) and of GMT's larger one."""
         ours = (sys.executable, "-c", _OURS, str(self.points), *(f"{b:.17g}" for b in self.bounds))
-        return peak_mb(ours), max(peak_mb(self.reduce()), peak_mb(self.fit()))
+        process, printed = peak_and_output(ours, self.folder)
+        gmt = max(peak_mb(command, self.folder) for command in (self.reduce(), self.fit()))
+        return Peaks(process_mb=process, added_mb=float(printed), gmt_mb=gmt)
 
     def close(self) -> None:
         """Remove the files."""
@@ -81,19 +107,26 @@ class Gmt:
         return f"GMT {found.stdout.strip()}"
 
 
-def peak_mb(command: tuple[str, ...]) -> float:
-    """Run a command and return its peak resident memory in MB.
+def peak_mb(command: tuple[str, ...], folder: Path | None = None) -> float:
+    """Run a command, in a folder where one is given, and return its peak resident memory in MB."""
+    return peak_and_output(command, folder)[0]
+
+
+def peak_and_output(command: tuple[str, ...], folder: Path | None = None) -> tuple[float, str]:
+    """Run a command and return its peak memory in MB and its output's last line.
 
     A small process starts it: a child's peak begins with what its parent held when it forked.
     """
     launcher = (
         "import resource, subprocess, sys;"
-        "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        "out = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, check=True).stdout;"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);"
+        "print(out[-400:].decode(errors='replace').strip().rpartition('\\n')[2])"
     )
     starter = (sys.executable, "-S", "-c", launcher, *command)
-    done = subprocess.run(starter, check=True, capture_output=True, text=True)
-    return float(done.stdout) * 1024 / 1e6
+    done = subprocess.run(starter, check=True, capture_output=True, text=True, cwd=folder)
+    peak_kb, _, printed = done.stdout.partition("\n")
+    return float(peak_kb) * 1024 / 1e6, printed
 
 
 def field_nt(easting_m: Floats, northing_m: Floats) -> Floats:
@@ -137,7 +170,7 @@ def figures() -> list[Figure]:
         result = minimum_curvature(east, north, tmi, axes=axes)
         ours_rms = float(np.sqrt(np.mean((result.grid.to_numpy() - truth) ** 2)))
         gmt_rms = float(np.sqrt(np.mean((gmt.values() - truth) ** 2)))
-        ours_mb, gmt_mb = gmt.peaks_mb()
+        peaks = gmt.peaks_mb()
     finally:
         gmt.close()
     peer = f"{gmt.version()}, blockmedian + surface -T0, binary files in memory"
@@ -163,11 +196,11 @@ def figures() -> list[Figure]:
         ),
         Figure(
             work=f"{work}: peak memory of the process",
-            ours=f"{ours_mb:.0f} MB (Python and its libraries included)",
-            peer=f"{gmt_mb:.0f} MB",
+            ours=f"{peaks.process_mb:.0f} MB, of which the call added {peaks.added_mb:.0f} MB",
+            peer=f"{peaks.gmt_mb:.0f} MB",
             peer_name=peer,
-            ratio=gmt_mb / ours_mb,
+            ratio=peaks.gmt_mb / peaks.process_mb,
             bar="under 400 MB",
-            met=ours_mb < 400.0,
+            met=peaks.process_mb < 400.0,
         ),
     ]

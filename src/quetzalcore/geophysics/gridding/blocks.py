@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quetzalcore.geophysics.survey import Floats, Ints
 from quetzalcore.vgpu import for_slices, kernel
@@ -189,22 +188,41 @@ def _reduce_blocks(
             y += w * northing_m[i]
             total += w
         out[0, k], out[1, k], out[3, k] = x / total, y / total, total
-        block = values[members]
+        block, trust = values[members], np.ones(n)
+        for m in range(n):
+            if len(weights):
+                trust[m] = weights[members[m]]
+        _sort_together(block, trust)
         if len(weights):
-            out[2, k] = _weighted_median(block, weights[members], total)
+            out[2, k] = _weighted_median(block, trust, total)
         else:
-            block.sort()
             out[2, k] = 0.5 * (block[(n - 1) // 2] + block[n // 2])
 
 
 @kernel
-def _weighted_median(block: NDArray[np.float64], weights: Floats, total: float) -> float:
-    """Return the value at which half of the weight is reached (the mean of two at a tie)."""
-    ranks = np.argsort(block)
-    last = len(ranks) - 1
-    k, reached = 0, weights[ranks[0]]
+def _sort_together(block: Floats, trust: Floats) -> None:
+    """Sort by Shell's gaps: blocks are small, and NumPy's own sorts take seconds to compile."""
+    gap = 1
+    while gap < len(block) // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, len(block)):
+            value, weight = block[i], trust[i]
+            k = i
+            while k >= gap and block[k - gap] > value:
+                block[k], trust[k] = block[k - gap], trust[k - gap]
+                k -= gap
+            block[k], trust[k] = value, weight
+        gap //= 3
+
+
+@kernel
+def _weighted_median(block: Floats, weights: Floats, total: float) -> float:
+    """Return the sorted value at which half of the weight is reached (the mean of two at a tie)."""
+    last = len(block) - 1
+    k, reached = 0, weights[0]
     while k < last and reached < 0.5 * total:
         k += 1
-        reached += weights[ranks[k]]
-    beside = ranks[k + 1] if k < last and reached == 0.5 * total else ranks[k]
-    return float(0.5 * (block[ranks[k]] + block[beside]))
+        reached += weights[k]
+    beside = block[k + 1] if k < last and reached == 0.5 * total else block[k]
+    return float(0.5 * (block[k] + beside))

@@ -223,9 +223,15 @@ def absolute_row_sums(op: Operator) -> Array:
     sums = op.bend * (
         bend[0][:, None] + bend[1][None, :] + 2 * slope[0][:, None] * slope[1][None, :]
     ) + op.slope * (slope[0][:, None] + slope[1][None, :])
-    sums = np.array(sums)
-    data_rows(op, op.trust, sums, 1)
-    return sums
+    sums = np.array(sums, dtype=np.float64)
+    wide = Operator(*(_widened(part) for part in op))  # the type that is compiled already
+    data_rows(wide, wide.trust, sums, 1)
+    return sums.astype(op.trust.dtype)
+
+
+def _widened(part: Array) -> Array:
+    """Return a floating scalar or array in double precision; indices as they are."""
+    return part.astype(np.float64) if part.dtype.kind == "f" else part
 
 
 @fast_kernel
