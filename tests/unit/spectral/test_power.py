@@ -51,6 +51,7 @@ def test_the_rings_hold_white_noise_evenly(grid_of: GridOf, rng: np.random.Gener
     mean = np.average(np.exp(spectrum.log_power), weights=spectrum.count)
     assert mean == pytest.approx(grid.size, rel=0.1)
     assert (np.diff(spectrum.wavenumber_rad_m) > 0).all()
+    assert len(spectrum.count) == 31  # rings one step of the shorter side apart, up to Nyquist
 
 
 @pytest.mark.parametrize("segments", [0, 5, 4])
