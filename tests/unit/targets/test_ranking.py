@@ -19,6 +19,7 @@ from quetzalcore.geophysics.targets import (
     evidence_of,
     hole_through,
     rank,
+    score_parts,
 )
 from quetzalcore.geophysics.targets.depths import below_reference, combine_depths
 
@@ -225,3 +226,20 @@ def test_hopeless_estimates_are_held_to_a_factor() -> None:
 def test_a_depth_is_never_above_its_reference() -> None:
     assert below_reference(50.0, sensor_height_m=80.0) > 0.0
     assert below_reference(150.0, sensor_height_m=80.0) == 70.0
+
+
+def test_parts_of_the_score_are_those_of_the_documentation() -> None:
+    anomaly = replace(
+        ANOMALY, depth_m=300.0, depth_interval_m=(200.0, 400.0), amplitude_nt=1000.0, fit=0.9,
+        area_m2=0.09e6,
+    )  # fmt: skip
+    parts = {
+        part.name: (part.value, part.weight)
+        for part in score_parts(anomaly, UNKNOWN, wanted=frozenset(), least_nt=1.0)
+    }
+    assert parts["interesting source classes"] == (0.01, 3.0)
+    assert parts["amplitude"] == pytest.approx((2.0 / 3.0, 2.0))
+    assert parts["shallow depth"] == pytest.approx((0.5, 1.0))
+    assert parts["certainty of depth"] == pytest.approx((0.5, 0.5))
+    assert parts["fit of a simple body"] == pytest.approx((0.9, 1.0))
+    assert parts["size"] == pytest.approx((0.6, 0.5))
