@@ -88,3 +88,28 @@ def test_line_numbers_count_up_by_one(turn_deg: float, count: int, seed: int) ->
     number = split_lines(np.cumsum(np.sin(heading)), np.cumsum(np.cos(heading)))
     assert number[0] == 0
     assert set(np.diff(number).tolist()) <= {0, 1}
+
+
+@settings(max_examples=15, deadline=None)
+@given(angles, st.floats(-1e4, 1e4))
+def test_culture_stays_where_it_is_when_axes_turn_and_the_level_changes(
+    turn_deg: float, level_nt: float
+) -> None:
+    along = np.tile(7.0 * np.arange(150), 8)
+    across = np.repeat(100.0 * np.arange(8), 150)
+    distance_squared = (along - 500.0 - 0.3 * across) ** 2 + 60.0**2
+    noise = np.random.default_rng(5).normal(0.0, 0.05, len(along))
+
+    def flags(axis_deg: float, level: float) -> list[tuple[str, str]]:
+        easting, northing = rotate(along, across, axis_deg=axis_deg)
+        survey = Survey(
+            easting_m=easting,
+            northing_m=northing,
+            tmi_nt=level + noise + 20.0 * (60.0**2 / distance_squared) ** 2.5,
+            line=np.repeat(np.arange(8, dtype=np.int32), 150),
+            line_names=tuple("abcdefgh"),
+        )
+        return [(f.kind.value, f.line) for f in assess(survey).culture]
+
+    assert len(flags(90.0, 0.0)) == 8
+    assert flags(turn_deg, level_nt) == flags(90.0, 0.0)

@@ -21,7 +21,7 @@ _SHIFT_STEP = 0.25  # source distances
 _DEEP = 1.9  # expected distances: sources from here on are no longer at the ground
 _TIMES = 5.0  # above the line's own level
 _LEVEL_BLOCKS, _LEVEL_AROUND = 32, 4  # chunks of the line, and their number each way
-_CHI_MEDIAN = 1.538  # of the square root of chi-squared with three degrees of freedom
+_QUARTILE = 1.101  # lower one of the square root of chi-squared with three degrees of freedom
 _APART = 1.0  # expected distances between one burst and the next
 
 
@@ -125,22 +125,26 @@ def _amplitude(blocks: LineBlocks, shapes: Floats) -> tuple[Floats, Bools]:
 
 
 def _level(size: Floats, whole: Bools) -> Floats:
-    """Return the usual size of a part of a line: noise and geology together, (m,)."""
+    """Return the usual size of a part of a line: noise and geology together, (m,); inf if unknown.
+
+    The lower quartile of each chunk, so that bursts themselves, which take much of a short line, hardly
+    raise it.
+    """
     chunks = -(-len(size) // _LEVEL_BLOCKS)
     table = np.full(chunks * _LEVEL_BLOCKS, np.nan)
     table[: len(size)] = np.where(whole, size, np.nan)
-    usual = _median(table.reshape(chunks, _LEVEL_BLOCKS))
+    usual = _quantile(table.reshape(chunks, _LEVEL_BLOCKS), part=4)
     padded = np.pad(usual, _LEVEL_AROUND, constant_values=np.nan)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _LEVEL_AROUND + 1)
-    return np.repeat(_median(around) / _CHI_MEDIAN, _LEVEL_BLOCKS)[: len(size)]
+    level = np.repeat(_quantile(around, part=2) / _QUARTILE, _LEVEL_BLOCKS)[: len(size)]
+    return np.where(np.isfinite(level), level, np.inf)
 
 
-def _median(table: Floats) -> Floats:
-    """Return the median of each row without its NaN; inf where there is nothing else."""
+def _quantile(table: Floats, *, part: int) -> Floats:
+    """Return what one in ``part`` of each row's numbers lie below; NaN where all are NaN."""
     known = np.isfinite(table).sum(axis=1)
-    last = np.sort(table, axis=1)  # NaN last
-    middle = last[np.arange(len(table)), np.maximum(known - 1, 0) // 2]
-    return np.where(known > 0, middle, np.inf)
+    ordered = np.sort(table, axis=1)  # NaN last
+    return np.asarray(ordered[np.arange(len(table)), np.maximum(known - 1, 0) // part])
 
 
 def _is_highest(size: Floats, apart: int) -> Bools:

@@ -22,6 +22,7 @@ _BLOCKS_PER_CLEARANCE = 4.0
 _COARSEST = 2.0  # blocks in a clearance: with fewer, what lies at the ground cannot be told
 GROUND_CLEARANCES = 1.4  # clearances: iron beside the line is farther away than straight down
 _LEAST_NT = 1.0
+_FARTHEST = 3.9  # expected distances: at 4, the last that is tried, a source may be at any depth
 _CLEAR_FIT, _CLEARLY_NEARER = 0.7, 10.0  # of a burst that counts on its own
 _FAIR_FIT = 0.5  # of one that counts among others in a row
 _FEWEST_CLEAR, _FEWEST_FAIR = 4, 7  # lines that a linear feature must cross
@@ -108,7 +109,11 @@ def flag_culture(
         return ()
     blocks = average_blocks(survey, pieces, usable=usable, block_m=block)
     bursts = find_bursts(blocks, expected_m=expected)
-    bursts = bursts.only((bursts.explained > _FAIR_FIT) & (bursts.amplitude_nt > _LEAST_NT))
+    bursts = bursts.only(
+        (bursts.explained > _FAIR_FIT)
+        & (bursts.amplitude_nt > _LEAST_NT)
+        & (bursts.distance_m < _FARTHEST * expected)
+    )
     at = _Track.of(blocks, bursts, pieces)
     limit = GROUND_CLEARANCES * clearance.of_rows_m[at.row]
     clear = _is_clear(bursts, limit)

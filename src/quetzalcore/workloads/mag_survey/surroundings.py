@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from quetzalcore.errors import BadSurvey
 from quetzalcore.formats.crs import meridian_convergence_deg, to_lonlat
 from quetzalcore.geophysics import igrf
+from quetzalcore.geophysics.quality import measured_clearance
 from quetzalcore.geophysics.survey import Floats, HeightRole, Survey
 from quetzalcore.workloads.mag_survey.config import FieldConfig
 
@@ -25,7 +26,6 @@ _STRENGTH_UNKNOWN = (
     f"the main field's strength was not given: {_STRENGTH_ASSUMED_NT:,.0f} nT is assumed for apparent "
     "susceptibilities"
 )
-_CLEARANCE_NAMES = ("radar_altimeter", "laser_altimeter", "radalt", "radar", "clearance", "agl")
 _STATIONS_FOR_CLEARANCE = 200_000  # more do not change a clearance interpolated from the nearest
 
 
@@ -181,7 +181,7 @@ def find_ground(survey: Survey, dem: xr.DataArray | None, *, geoid_height_m: flo
 
     Clearance is the height where its role says so, else a channel that is named as an altimeter.
     """
-    name, clearance = _clearance(survey)
+    name, clearance = measured_clearance(survey)
     if clearance is not None:
         return Ground(
             reference=f"below ground (clearance from {name})",
@@ -198,15 +198,6 @@ def find_ground(survey: Survey, dem: xr.DataArray | None, *, geoid_height_m: flo
             elevation_m=ground,
         )
     return Ground(reference="below sensor", clearance_m=_nothing, elevation_m=_sampler(dem))
-
-
-def _clearance(survey: Survey) -> tuple[str, Floats | None]:
-    if survey.height_m is not None and survey.height_role is HeightRole.CLEARANCE:
-        return "the height column", survey.height_m
-    for name, values in survey.channels.items():
-        if name.lower().startswith(_CLEARANCE_NAMES) and np.nanmedian(values) > 0.0:
-            return name, values
-    return "", None
 
 
 def _nothing(easting_m: Floats, northing_m: Floats) -> Floats:
