@@ -145,6 +145,20 @@ def test_an_interrupt_says_that_nothing_was_written(
     assert "Nothing was written" in said.err
 
 
+def test_an_inspection_fits_eighty_columns_without_exponents(
+    quetzal, tmp_path: Path, rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    survey = tmp_path / "s.csv"
+    survey.write_text(rows.csv())
+    said = quetzal("survey", "inspect", survey, "--crs", "EPSG:32754")
+    table = said.out.partition("Magnetic channels")[0].splitlines()[1:]
+    assert max(map(len, table)) <= 80
+    assert "e+0" not in said.out
+    assert "7,560,000" in said.out
+    assert " nT " in said.out
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_midway_leaves_nothing(
     tmp_path: Path, rows, number: signal.Signals

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -40,7 +41,13 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout; cells that look like numbers are right-aligned."""
-    table = Table(title=title, title_justify="left", highlight=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        highlight=False,
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["print_inspection"]
 
+_UNITS = {"nt": "nT", "ut": "uT", "pt": "pT"}
+_WHOLE_FROM = 100_000.0
+_SECONDS_FROM = 1e8  # no coordinate is that large: a Unix time, which nobody groups by thousands
+
 
 def print_inspection(found: Inspection, *, as_json: bool) -> None:
     """Print the whole inspection, as JSON or as tables."""
@@ -26,7 +30,7 @@ def print_inspection(found: Inspection, *, as_json: bool) -> None:
         [
             column.name,
             column.role or "",
-            column.unit or "",
+            _UNITS.get(column.unit or "", column.unit or ""),
             *(_number(value) for value in (column.minimum, column.median, column.maximum)),
             f"{column.missing:,}",
         ]
@@ -55,4 +59,9 @@ def _through(compression: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:,.6g}"
+    """Print six digits, and every digit before the point: coordinates and times need no exponent."""
+    if value is None:
+        return ""
+    if abs(value) >= _SECONDS_FROM:
+        return f"{value:.0f}"
+    return f"{value:,.0f}" if abs(value) >= _WHOLE_FROM else f"{value:,.6g}"
