@@ -35,7 +35,10 @@ def write_netcdf(
     """
     named = _named(grids)
     dataset = xr.Dataset(
-        {name: (DIMS, grid.to_numpy().astype(np.float32)) for name, grid in named.items()},
+        {
+            name: (DIMS, grid.to_numpy().astype(np.float32, copy=False))
+            for name, grid in named.items()
+        },
         coords=next(iter(named.values())).coords,
         attrs={"Conventions": "CF-1.11"},
     )

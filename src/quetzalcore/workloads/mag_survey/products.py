@@ -30,9 +30,8 @@ __all__ = ["write_depths", "write_grids", "write_stations", "write_targets"]
 def write_grids(grids: Mapping[str, xr.DataArray], folder: Path) -> tuple[GridProduct, ...]:
     """Write each grid as a cloud-optimised GeoTIFF and all of them into one CF NetCDF file."""
     folder.mkdir()
-    single = {name: grid.astype(np.float32) for name, grid in grids.items()}
-    write_geotiffs({folder / f"{name}.tif": grid for name, grid in single.items()})
-    write_netcdf(single, folder / "grids.nc")
+    write_geotiffs({folder / f"{name}.tif": grid for name, grid in grids.items()})
+    write_netcdf(grids, folder / "grids.nc")
     return tuple(
         GridProduct(
             name=name,
