@@ -190,3 +190,8 @@ def test_two_stations(quetzal, survey: Path, rows) -> None:
 def test_positions_outside_their_reference_system(quetzal, survey: Path, rows) -> None:
     survey.write_text(dataclasses.replace(rows, northing=rows.northing + 7e12).csv())
     assert "check --crs" in refuse(quetzal, survey, *ZONE)
+
+
+def test_cells_larger_than_the_survey(quetzal, survey: Path, rows) -> None:
+    survey.write_text(rows.csv())
+    assert "too large for a survey of" in refuse(quetzal, survey, *ZONE, "--cell-size", 1e5)

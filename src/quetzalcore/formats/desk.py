@@ -62,6 +62,7 @@ class Desk:
         self._unit = field_unit(self._tmi, options.units.get(Role.TMI))
         self.rejects = Rejects()
         self._lines = Labels()
+        self._nameless = 0
         self._stamps = Stamps(self.roles, self.layout, options.survey_date)
         self._dummies: dict[str, Counter[float]] = {}
         self._target: str | None = None
@@ -140,6 +141,8 @@ class Desk:
         for text in self._stamps.notes:
             self.note(text)
         self._note_dummies()
+        if self._nameless:
+            self.note(f"{self._nameless:,} rows name no line: they are kept as line ?")
         self._note_duplicates(part)
         return self._sorted(self._built(part, places, seconds))
 
@@ -233,7 +236,9 @@ class Desk:
         if Role.LINE not in self.roles:
             self.note("no column names the line: the file is read as one line")
             return np.zeros(len(batch), dtype=np.int32)
-        return self._lines.encode(batch.texts[self.roles[Role.LINE].column])
+        names = batch.texts[self.roles[Role.LINE].column]
+        self._nameless += names.null_count
+        return self._lines.encode(names)
 
     def _without_dummies(self, name: str, values: Floats) -> Floats:
         column = self.layout.column(name)

@@ -525,3 +525,10 @@ def test_xyz_lines_go_on_in_the_next_block(write: Write, monkeypatch: pytest.Mon
         np.testing.assert_array_equal(cut.survey.line, whole.survey.line)
         np.testing.assert_array_equal(cut.survey.tmi_nt, whole.survey.tmi_nt)
         assert cut.rejected == whole.rejected
+
+
+def test_rows_without_a_line_name_are_counted_aloud(write: Write) -> None:
+    rows = [f"{'' if k % 10 == 0 else k // 30},{470000 + k},{7560000 + k},51000" for k in range(60)]
+    read = read_survey(write("\n".join(["line,easting,northing,tmi_nt", *rows])))
+    assert len(read.survey) == 60
+    assert "6 rows name no line: they are kept as line ?" in read.notes

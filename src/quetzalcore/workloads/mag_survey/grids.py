@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from quetzalcore.errors import BadSurvey
+from quetzalcore.errors import BadParameter, BadSurvey
 from quetzalcore.geophysics import gridding, spectral
 from quetzalcore.geophysics.survey import Floats, Survey
 from quetzalcore.vgpu import CpuDevice
@@ -21,6 +21,7 @@ __all__ = ["GridPoints", "TransformSet", "lines_to_grid", "transform_grid"]
 
 _PANELS_FROM_DEG = 2.0  # of change over the area: below it one operator is right everywhere
 _BLANK_LINES = 1.5
+_FEWEST_CELLS = 3
 _UPWARD_CELLS = 4.0
 _REGIONAL_CELLS = 40.0
 _PLANE_PERCENTILE = 99.0  # above (nearly) every sensor: below it the field would be extrapolated
@@ -68,6 +69,7 @@ def lines_to_grid(
     cell = config.cell_size_m or gridding.default_cell_size(
         spacing, scene.quality.station_spacing_m
     )
+    _refuse_coarse(points, cell)
     blank_m = config.blank_distance_m or _BLANK_LINES * max(spacing, cell)
     axes = gridding.grid_axes(points.easting_m, points.northing_m, cell_size_m=cell)
     if config.method == "equivalent-sources":
@@ -88,6 +90,15 @@ def lines_to_grid(
     )
     grid.attrs["long_name"] = "total magnetic intensity anomaly"
     return grid, record
+
+
+def _refuse_coarse(points: GridPoints, cell_m: float) -> None:
+    extent_m = float(max(np.ptp(points.easting_m), np.ptp(points.northing_m)))
+    if _FEWEST_CELLS * cell_m > extent_m:
+        raise BadParameter(
+            f"cells of {cell_m:,.6g} m are too large for a survey of {extent_m:,.6g} m",
+            hint="give a smaller --cell-size, a quarter of the line spacing for example",
+        )
 
 
 def _minimum_curvature(
