@@ -76,6 +76,14 @@ def test_simulate_writes_the_same_survey_for_the_same_seed(quetzal, tmp_path: Pa
     assert (tmp_path / "a/s.csv").read_bytes() == (tmp_path / "b/s.csv").read_bytes()
 
 
+def test_simulate_overwrites_nothing(quetzal, tmp_path: Path) -> None:
+    (tmp_path / "survey.csv").write_text("mine")
+    said = quetzal("survey", "simulate", "-o", tmp_path / "survey.csv")
+    assert said.code == 1
+    assert "exists already" in said.err
+    assert (tmp_path / "survey.csv").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     "command",
     [

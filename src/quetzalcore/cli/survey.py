@@ -12,7 +12,7 @@ import typer
 from quetzalcore.cli.console import note, print_json, print_table, progress_bar, say
 from quetzalcore.cli.inspection import print_inspection
 from quetzalcore.cli.survey_options import build_config, parse_pairs, read_earlier, read_toml
-from quetzalcore.errors import BadParameter
+from quetzalcore.errors import BadOutput, BadParameter
 from quetzalcore.settings import Settings
 
 __all__ = ["app"]
@@ -187,6 +187,8 @@ def simulate(
     """Make a realistic survey over known bodies, with every error of acquisition."""
     from quetzalcore.workloads import simulated  # noqa: PLC0415 -- heavy
 
+    if output.exists():
+        raise BadOutput(f"{output} exists already", hint="give another file with -o, or remove it")
     files = simulated.write_files(simulated.simulate_default(seed), output)
     say(f"{files.survey}\n{files.base_station}\n{files.bodies}")
 

@@ -85,6 +85,8 @@ def build_config(
 ) -> SurveyConfig:
     """Merge the three, the later over the earlier; options that were not given are None.
 
+    Stages to skip add up: the command line can leave out more, not less.
+
     Raises
     ------
     BadParameter
@@ -93,15 +95,21 @@ def build_config(
     merged: dict[str, Any] = {}
     for layer in (earlier, file, options):
         merged = _merge(merged, layer)
-    skip = merged.get("skip", ())
-    if not isinstance(skip, list | tuple):
-        raise BadParameter(f"skip is {skip!r}", hint='write a list: skip = ["maps", "report"]')
+    skip = merged["skip"] = _all_skipped((earlier, file, options))
     unknown = [name for name in skip if name not in STAGES]
     if unknown:
         raise BadParameter(
             f"there is no stage {unknown[0]!r} to skip", hint=f"choose from {', '.join(STAGES)}"
         )
     return validated(SurveyConfig, merged, source="the options or survey.toml")
+
+
+def _all_skipped(layers: Sequence[Mapping[str, Any]]) -> list[Any]:
+    lists = [layer.get("skip") or () for layer in layers]
+    for each in lists:
+        if not isinstance(each, list | tuple):
+            raise BadParameter(f"skip is {each!r}", hint='write a list: skip = ["maps", "report"]')
+    return list(dict.fromkeys(name for each in lists for name in each))
 
 
 def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

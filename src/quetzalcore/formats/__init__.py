@@ -37,7 +37,7 @@ from quetzalcore.formats.points import (
     write_points_parquet,
 )
 from quetzalcore.formats.rejects import RejectedRow, RejectedRows
-from quetzalcore.formats.requirements import require_date, require_griddable
+from quetzalcore.formats.requirements import require_griddable
 from quetzalcore.formats.roles import ChannelState, RoleGuess
 from quetzalcore.formats.survey_files import write_survey_csv, write_survey_parquet
 from quetzalcore.formats.surveys import ReadSurvey, read_chunks, read_survey
@@ -66,7 +66,6 @@ __all__ = [
     "read_chunks",
     "read_grid",
     "read_survey",
-    "require_date",
     "require_griddable",
     "to_lonlat",
     "transform",

@@ -1,19 +1,15 @@
-"""What later stages need of a survey, said before they begin."""
+"""What gridding needs of a survey, said before it begins."""
 
 from __future__ import annotations
-
-import datetime as dt
 
 import numpy as np
 
 from quetzalcore.errors import BadSurvey
 from quetzalcore.geophysics.survey import Survey
 
-__all__ = ["require_date", "require_griddable"]
+__all__ = ["require_griddable"]
 
 _FEWEST = 10
-_DAY_S = 86_400.0
-_EPOCH = dt.date(1970, 1, 1)
 
 
 def require_griddable(survey: Survey) -> None:
@@ -40,23 +36,3 @@ def require_griddable(survey: Survey) -> None:
             f"all readings lie on one line ({lines} in the line column): there is nothing to grid",
             hint="give a survey with at least two parallel lines",
         )
-
-
-def require_date(survey: Survey, date: dt.date | None) -> dt.date:
-    """Return the date that the main field is computed for: the one given, or the survey's median.
-
-    Raises
-    ------
-    BadSurvey
-        If neither is known.
-    """
-    if date is not None:
-        return date
-    seconds = survey.time_s
-    known = None if seconds is None else seconds[np.isfinite(seconds)]
-    if known is None or not len(known):
-        raise BadSurvey(
-            "removing the main field needs the survey's date, and the file has none",
-            hint="give --date YYYY-MM-DD, or --skip igrf where the readings are an anomaly",
-        )
-    return _EPOCH + dt.timedelta(days=int(np.median(known) // _DAY_S))

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from itertools import pairwise
 from typing import TypeVar
 
 __all__ = ["for_slices", "limit_workers", "map_threads", "worker_count"]
@@ -50,12 +51,14 @@ def for_slices(count: int, work: Callable[[int, int], object], *, min_slice: int
         work(0, count)
         return
     edges = [count * i // slices for i in range(slices + 1)]
-    with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, edges[:-1], edges[1:]):
-            pass
+    map_threads(lambda ends: work(*ends), pairwise(edges))
 
 
 def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return ``[function(item) for item in items]`` in order, computed on all threads."""
+    """Return ``[function(item) for item in items]`` in order, computed on all threads.
+
+    Each call sees the caller's limit on workers.
+    """
+    calls = [(copy_context(), item) for item in items]
     with ThreadPoolExecutor(worker_count()) as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(lambda call: call[0].run(function, call[1]), calls))

@@ -74,3 +74,10 @@ def test_a_table_that_is_no_table_and_a_list_that_is_no_list_are_named() -> None
         build_config(earlier={}, file={"grid": 3}, options={"grid": {"cell_size_m": 30.0}})
     with pytest.raises(BadParameter, match="skip is 'maps': write a list"):
         build_config(earlier={}, file={"skip": "maps"}, options={})
+
+
+def test_stages_to_skip_add_up() -> None:
+    config = build_config(
+        earlier={"skip": ["maps"]}, file={"skip": ["lag"]}, options={"skip": ["lag"]}
+    )
+    assert config.skip == (Stage.MAPS, Stage.LAG)

@@ -20,7 +20,6 @@ from quetzalcore.formats import (
     inspect,
     read_chunks,
     read_survey,
-    require_date,
     require_griddable,
 )
 
@@ -195,13 +194,11 @@ def test_duplicate_rows_are_counted_and_kept_aloud(write: Write, table: Table, r
     assert not any("repeat" in note for note in read_survey(write(table())).notes)
 
 
-def test_the_main_field_needs_a_date(write: Write, table: Table) -> None:
+def test_a_date_is_none_or_the_one_given(write: Write, table: Table) -> None:
     read = read_survey(write(table()))
     assert read.date is None
-    with pytest.raises(BadSurvey, match="give --date YYYY-MM-DD"):
-        require_date(read.survey, read.date)
     told = read_survey(write(table()), ReadOptions(date="2021-05-06"))
-    assert str(require_date(told.survey, told.date)) == "2021-05-06"
+    assert str(told.date) == "2021-05-06"
     with pytest.raises(BadParameter, match="'6 May' is not a date: write it as YYYY-MM-DD"):
         read_survey(write(table()), ReadOptions(date="6 May"))
 
@@ -358,9 +355,9 @@ def test_a_position_beyond_the_globe_is_left_out_aloud(write: Write, table: Tabl
     assert len(read.survey) == 20
 
 
-def test_the_date_of_times_serves_the_main_field(write: Write) -> None:
+def test_times_give_the_date(write: Write) -> None:
     read = read_survey(write("lon,lat,tmi,time\n140.1,-21,5,1600000000\n140.2,-21,6,1600000001\n"))
-    assert str(require_date(read.survey, None)) == "2020-09-13"
+    assert str(read.date) == "2020-09-13"
 
 
 def test_a_table_without_rows_or_without_usable_ones_says_which(write: Write) -> None:
