@@ -66,7 +66,7 @@ def _whole_survey(data: HoldOut) -> list[Figure]:
     return [
         Figure(
             work=f"{work}: fit",
-            ours=f"{elapsed}, {sizes} sources, RMS of fit {fit_rms} nT",
+            ours=f"{elapsed}, {sizes} sources, RMS of fit {fit_rms.strip()} nT",
             bar="under 60 s",
             met=float(elapsed.split()[0]) < 60.0,
         ),
