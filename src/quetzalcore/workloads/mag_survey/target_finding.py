@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import xarray as xr
 from scipy.spatial import cKDTree
 
 from quetzalcore.formats.crs import to_lonlat
-from quetzalcore.geophysics import deposits, targets
+from quetzalcore.geophysics import deposits, gridding, targets
 from quetzalcore.geophysics.deposits import ClassProbability
 from quetzalcore.geophysics.quality import GROUND_CLEARANCES, QualityReport
 from quetzalcore.workloads.mag_survey.config import TargetConfig
@@ -81,19 +82,25 @@ def find_targets(
     )
     anomalies = _with_culture(anomalies, quality, below_ground=below_ground)
     classes = targets.classify(anomalies, petrophysics=petrophysics, prior=prior)
+    surveyed = _surveyed(anomalies, transforms.grids["tmi"])
     ranking = targets.assess(
-        anomalies,
-        classes,
+        [anomaly for anomaly, inside in zip(anomalies, surveyed, strict=True) if inside],
+        [each for each, inside in zip(classes, surveyed, strict=True) if inside],
         top_n=config.top_n,
         min_anomaly_nt=config.min_anomaly_nt or 0.0,
         commodity=config.commodity,
         petrophysics=petrophysics,
     )
+    outside = tuple(
+        targets.Exclusion(anomaly_id=anomaly.id, reason="its source lies outside the survey")
+        for anomaly, inside in zip(anomalies, surveyed, strict=True)
+        if not inside
+    )
     found = TargetSet(
         anomalies=anomalies,
         classes=classes,
         drill=ranking.targets,
-        excluded=ranking.excluded,
+        excluded=(*outside, *ranking.excluded),
         places=_places(ranking.targets, survey.crs),
         elevation_m=_elevations(ranking.targets, ground),
         convergence_deg=field.convergence_deg,
@@ -106,12 +113,23 @@ def find_targets(
         parameters={
             "anomalies": len(anomalies),
             "targets": len(ranking.targets),
-            "excluded": len(ranking.excluded),
+            "excluded": len(found.excluded),
             "commodity": config.commodity or "any",
             "geology": config.geology or "any",
         },
     )
     return found, record
+
+
+def _surveyed(anomalies: tuple[targets.Anomaly, ...], grid: xr.DataArray) -> list[bool]:
+    """Tell which sources lie where the grid has data; a body fitted at the rim may lie beyond."""
+    values = gridding.sample(
+        grid,
+        np.array([anomaly.easting_m for anomaly in anomalies]),
+        np.array([anomaly.northing_m for anomaly in anomalies]),
+        method="bilinear",
+    )
+    return [bool(inside) for inside in np.isfinite(values)]
 
 
 def _other_depths(depths: DepthSet | None) -> tuple[targets.DepthSolutions, ...]:
