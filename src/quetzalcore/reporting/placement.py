@@ -11,7 +11,12 @@ _DIRECTIONS = 16
 _RINGS = (1.15, 1.75, 2.4, 3.1)
 
 
-def spread(places: NDArray[np.float64], *, apart: float) -> NDArray[np.float64]:
+Frame = tuple[float, float, float, float]
+
+
+def spread(
+    places: NDArray[np.float64], *, apart: float, frame: Frame | None = None
+) -> NDArray[np.float64]:
     """Move what would overlap as little as needed.
 
     Parameters
@@ -20,6 +25,8 @@ def spread(places: NDArray[np.float64], *, apart: float) -> NDArray[np.float64]:
         Most important first; any unit of length.
     apart : float
         Distance that two symbols need, in the same unit.
+    frame : (left, bottom, right, top), optional
+        What moves stays inside.
 
     Returns
     -------
@@ -29,7 +36,8 @@ def spread(places: NDArray[np.float64], *, apart: float) -> NDArray[np.float64]:
     """
     placed: list[NDArray[np.float64]] = []
     for place in places:
-        free = (spot for spot in _candidates(place, apart) if _is_free(spot, placed, apart))
+        spots = [place, *(s for s in _candidates(place, apart) if _is_inside(s, frame))]
+        free = (spot for spot in spots if _is_free(spot, placed, apart))
         placed.append(next(free, place))
     return np.array(placed).reshape(-1, 2)
 
@@ -37,7 +45,14 @@ def spread(places: NDArray[np.float64], *, apart: float) -> NDArray[np.float64]:
 def _candidates(place: NDArray[np.float64], apart: float) -> list[NDArray[np.float64]]:
     angles = np.pi / 4 + 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     around = np.column_stack([np.cos(angles), np.sin(angles)])
-    return [place, *(place + ring * apart * step for ring in _RINGS for step in around)]
+    return [place + ring * apart * step for ring in _RINGS for step in around]
+
+
+def _is_inside(spot: NDArray[np.float64], frame: Frame | None) -> bool:
+    if frame is None:
+        return True
+    left, bottom, right, top = frame
+    return bool(left <= spot[0] <= right and bottom <= spot[1] <= top)
 
 
 def _is_free(spot: NDArray[np.float64], placed: list[NDArray[np.float64]], apart: float) -> bool:

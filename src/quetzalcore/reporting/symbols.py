@@ -111,7 +111,8 @@ def _(overlay: Targets, axes: Axes) -> None:
     )
     paper = axes.transData.transform(ground)
     pixels_per_point = axes.figure.dpi / 72.0
-    spots = spread(paper, apart=_TARGET_PT * pixels_per_point)
+    left, bottom, right, top = axes.bbox.extents
+    spots = spread(paper, apart=_TARGET_PT * pixels_per_point, frame=(left, bottom, right, top))
     offsets = (spots - paper) / pixels_per_point
     moved = offsets.any(axis=1)
     axes.plot(*ground[moved].T, "o", ms=3, mfc=INK, mec="white", mew=0.6, zorder=10.9)

@@ -25,3 +25,10 @@ def test_a_hopeless_crowd_overlaps_rather_than_vanishes() -> None:
 
 def test_no_places_are_no_trouble() -> None:
     assert spread(np.zeros((0, 2)), apart=10.0).shape == (0, 2)
+
+
+def test_what_steps_aside_stays_inside_the_frame() -> None:
+    places = np.full((6, 2), 99.0)
+    spots = spread(places, apart=10.0, frame=(0.0, 0.0, 100.0, 100.0))
+    assert (spots <= 100.0).all()
+    assert len({tuple(spot) for spot in spots}) > 3
