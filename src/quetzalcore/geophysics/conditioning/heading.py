@@ -90,13 +90,8 @@ def correct_heading(
         "lines": found.lines,
     }
     if not found.significant:
-        said = (
-            (
-                f"the heading offset of {found.offset_nt:.2f} +- {found.error_nt:.2f} nT between opposite "
-                "traverses does not differ from zero and was not applied"
-            ),
-        )
-        return measure("heading", survey, tmi_nt=survey.tmi_nt, details=details, warnings=said)
+        said = _why_not_applied(found)
+        return measure("heading", survey, tmi_nt=survey.tmi_nt, details=details, warnings=(said,))
     traverse = np.isin(runs.line, [line.index for line in lines if line.kind == "traverse"])
     forward = np.cos(np.radians(runs.heading_deg - found.axis_deg)) > 0.0
     half = np.where(forward, 0.5, -0.5) * found.offset_nt * traverse
@@ -131,6 +126,18 @@ def estimate_heading_offset(survey: Survey, lines: tuple[LineSummary, ...]) -> H
     error = _MEDIAN_ERROR * SHARED_LINES * spread / np.sqrt(len(votes))
     return HeadingOffset(
         axis_deg=profiles.axis_deg, offset_nt=offset, error_nt=float(error), lines=len(votes)
+    )
+
+
+def _why_not_applied(found: HeadingOffset) -> str:
+    if not np.isfinite(found.error_nt):
+        return (
+            f"no heading offset was applied: only {found.lines} traverses lie between neighbours "
+            "flown the other way"
+        )
+    return (
+        f"the heading offset of {found.offset_nt:.2f} +- {found.error_nt:.2f} nT between opposite "
+        "traverses does not differ from zero and was not applied"
     )
 
 
