@@ -6,6 +6,7 @@ import datetime as dt
 import math
 
 import numpy as np
+import ppigrf
 import pytest
 from numpy.typing import NDArray
 from scipy.special import lpmv
@@ -243,7 +244,6 @@ def test_directions_follow_the_convention() -> None:
 
 @pytest.mark.parametrize("year", [1900, 1950, 1985, 2020, 2025, 2030])
 def test_ppigrf_agrees_everywhere_at_the_epochs(year: int) -> None:
-    ppigrf = pytest.importorskip("ppigrf", reason="ppigrf comes with the bench extra")
     rng = np.random.default_rng(year)
     lon, lat = rng.uniform(-180, 180, 50), rng.uniform(-89.9, 89.9, 50)
     height = rng.uniform(-1000, 5e5, 50)
