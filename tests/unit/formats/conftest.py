@@ -1,4 +1,4 @@
-"""Small survey files, and the real ones where they are there."""
+"""Small survey files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-REAL = Path(__file__).parents[4] / "shared" / "data"
 HEADER = "line,longitude,latitude,height_orthometric_m,tmi_nt"
-
-
-@pytest.fixture
-def real_data() -> Path:
-    """The folder of real surveys."""
-    if not REAL.is_dir():
-        pytest.skip(f"the real surveys are not at {REAL}")
-    return REAL
 
 
 @pytest.fixture
