@@ -1,0 +1,3 @@
+"""The typed HTTP client."""
+
+from __future__ import annotations

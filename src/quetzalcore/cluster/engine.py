@@ -1,0 +1,50 @@
+"""The seam between the master and the nodes, however these are reached."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from quetzalcore.cluster.messages import Answer, Command, EventBatch
+from quetzalcore.errors import Retryable
+from quetzalcore.jobs.model import Node
+
+__all__ = ["AgentLink", "AgentUnreachable", "Engine"]
+
+
+class AgentUnreachable(Retryable):
+    """The node's agent does not answer; whether it acted is unknown."""
+
+    code = "agent_unreachable"
+    title = "The node does not answer"
+
+
+class AgentLink(Protocol):
+    """A connection to one agent."""
+
+    async def command(self, command: Command) -> Answer:
+        """Send a command; ``AgentUnreachable``, or ``StaleEpoch`` if a newer master has spoken."""
+        ...
+
+    async def events(self, *, after: int, wait_s: float) -> EventBatch:
+        """Acknowledge up to ``after`` and give what came later, waiting up to ``wait_s`` for the first."""
+        ...
+
+
+class Engine(Protocol):
+    """The nodes that a master may use."""
+
+    async def start(self) -> None:
+        """Reach the cluster, or begin one."""
+        ...
+
+    async def nodes(self) -> tuple[Node, ...]:
+        """Give the nodes that answer, with what is free; a node that is gone is not in the list."""
+        ...
+
+    def agent(self, node_id: str) -> AgentLink:
+        """Give the link to a node's agent; ``AgentUnreachable`` if there is no such node."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the cluster; agents and what they run go on."""
+        ...

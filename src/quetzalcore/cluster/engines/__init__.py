@@ -1,0 +1,3 @@
+"""Ways to reach agents: one module per engine."""
+
+from __future__ import annotations

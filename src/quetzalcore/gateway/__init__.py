@@ -1,0 +1,3 @@
+"""HTTP to the domain and back; nothing else."""
+
+from __future__ import annotations

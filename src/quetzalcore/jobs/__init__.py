@@ -1,0 +1,3 @@
+"""Jobs: what they are, how their state changes, and where they and their files are kept."""
+
+from __future__ import annotations
