@@ -7,17 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from quetzalcore.errors import BadParameter, Where
 
-__all__ = ["Settings", "load_settings", "validated"]
+__all__ = ["ALIASES", "Settings", "load_settings", "validated"]
 
 M = TypeVar("M", bound=BaseModel)
 
 PREFIX = "QUETZAL_"
+
+
+# Names that operators' scripts and container platforms know; the QUETZAL_ name wins where both are set.
+ALIASES: Mapping[str, str] = {
+    "REDIS_URL": "redis_url",
+    "DATABASE_URL": "database_url",
+    "SECRET_KEY": "secret_key",
+    "HIVE_ORCHESTRATOR_URL": "join_url",
+    "QUETZALCORE_MASTER": "join_url",
+    "QUETZAL_MASTER": "join_url",
+    "AWS_ACCESS_KEY_ID": "s3_access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "s3_secret_access_key",
+}
 
 
 class Settings(BaseModel):
@@ -35,6 +48,100 @@ class Settings(BaseModel):
         default=None, description="Petrophysical priors instead of the built-in ones (TOML)."
     )
 
+    env: Literal["development", "production"] = Field(
+        default="development",
+        description="production: JSON logs, and VMs that enforce every limit or refuse the work.",
+    )
+    data_dir: Path = Field(
+        default=Path("~/.quetzal"),
+        description="Where the ledger, the artifacts, the logs and the sockets of this host are kept.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the gateway listens on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port of the gateway.")
+    master_host: str = Field(default="127.0.0.1", description="Address that the master listens on.")
+    master_port: int = Field(default=9000, ge=0, le=65535, description="Port of the master.")
+    public_url: str = Field(
+        default="", description="The gateway as other hosts reach it; default: its own address."
+    )
+    database_url: str = Field(
+        default="", description="sqlite:///PATH or postgresql://...; default: SQLite in data_dir."
+    )
+    redis_url: str = Field(
+        default="", description="Redis for rate limits shared by instances; default: each its own."
+    )
+    artifacts_url: str = Field(
+        default="",
+        description="file:///PATH or s3://BUCKET/PREFIX?endpoint=URL; default: a folder in data_dir.",
+    )
+    s3_access_key_id: str = Field(default="", description="Key id for an S3 artifact store.")
+    s3_secret_access_key: SecretStr = Field(
+        default=SecretStr(""), description="Secret for an S3 artifact store."
+    )
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Signs links; the same on every instance. Default: a random one kept in data_dir.",
+    )
+
+    url: str = Field(
+        default="",
+        description="Server that client commands speak to; default: the one on this host.",
+    )
+    api_key: SecretStr = Field(default=SecretStr(""), description="Key that client commands show.")
+
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="local: jobs run on this host; ray: on a Ray cluster."
+    )
+    ray_address: str = Field(
+        default="", description="HOST:PORT of a Ray head; default: the master starts one."
+    )
+    ray_port: int = Field(default=6380, ge=1, le=65535, description="Port of the head we start.")
+    ray_token: SecretStr = Field(
+        default=SecretStr(""), description="Ray's token; default: a random one kept in data_dir."
+    )
+    join_url: str = Field(default="", description="Gateway that a worker joins.")
+    join_key: SecretStr = Field(default=SecretStr(""), description="Key that a worker joins with.")
+
+    runtime: Literal["auto", "crun", "runc", "runsc", "bubblewrap", "process"] = Field(
+        default="auto", description="What isolates VMs; auto: the strongest that works here."
+    )
+    worker_cpus: float | None = Field(
+        default=None, gt=0, description="Cores that this node offers; default: all."
+    )
+    worker_memory_mib: int | None = Field(
+        default=None, ge=256, description="Memory that this node offers; default: 80 % of it."
+    )
+    warm_bare: int = Field(default=1, ge=0, le=64, description="Warm VMs with Python only.")
+    warm_numeric: int = Field(default=1, ge=0, le=64, description="Warm VMs with NumPy and Numba.")
+    lease_s: float | None = Field(
+        default=None, gt=1, description="How long an attempt lives unrenewed; default: by engine."
+    )
+
+    max_upload_mib: int = Field(default=4096, ge=1, description="Largest upload.")
+    retention_days: float = Field(
+        default=90.0, gt=0, description="Ended jobs and their files are deleted after this."
+    )
+    quota_queued: int = Field(
+        default=10_000, ge=1, description="Jobs that a tenant may have waiting."
+    )
+    quota_running: int = Field(
+        default=1000, ge=1, description="Jobs that a tenant may have running."
+    )
+    quota_artifact_gib: float = Field(
+        default=100.0, gt=0, description="Artifacts that a tenant may keep."
+    )
+    rate_limit: str = Field(
+        default="6000/minute", description="Requests by one key, like 100/minute."
+    )
+    login_rate_limit: str = Field(
+        default="10/minute", description="Failed logins by one address, like 10/minute."
+    )
+    rate_limit_exempt: tuple[str, ...] = Field(
+        default=(), description="Key ids without rate limit, for load tests."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+
 
 def load_settings(
     file_values: Mapping[str, Any], environment: Mapping[str, str]
@@ -49,11 +156,13 @@ def load_settings(
     BadParameter
         If a value is out of range or a key of the file is unknown.
     """
-    given = {
+    known_names = {ALIASES[name]: environment[name] for name in ALIASES if name in environment}
+    own = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and name not in ALIASES
     }
+    given = {**known_names, **own}
     known = set(Settings.model_fields)
     warnings = tuple(
         f"the environment variable {PREFIX}{name.upper()} is not a setting and is ignored"

@@ -30,3 +30,23 @@ def test_an_unknown_variable_is_only_warned_of() -> None:
 def test_a_value_out_of_range_says_what_was_given_and_what_is_allowed() -> None:
     with pytest.raises(BadParameter, match=r"threads is 0: input should be greater than or equal"):
         load_settings({"threads": 0}, {})
+
+
+def test_names_that_operators_know_are_understood_and_ours_win() -> None:
+    settings, warnings = load_settings(
+        {}, {"DATABASE_URL": "postgresql://a", "QUETZAL_DATABASE_URL": "postgresql://b",
+             "HIVE_ORCHESTRATOR_URL": "https://gateway"}
+    )  # fmt: skip
+    assert settings.database_url == "postgresql://b"
+    assert settings.join_url == "https://gateway"
+    assert warnings == ()
+
+
+def test_secrets_are_not_shown_when_settings_are_printed() -> None:
+    settings, _ = load_settings({}, {"SECRET_KEY": "hush"})
+    assert "hush" not in repr(settings)
+    assert settings.secret_key.get_secret_value() == "hush"
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
