@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from quetzalcore.errors import BadParameter, Where
 
@@ -141,6 +141,12 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level that is logged."
     )
+
+    @field_validator("rate_limit_exempt", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:  # noqa: ANN401 -- a raw setting
+        """Read the list as the environment gives it: separated by commas."""
+        return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
 def load_settings(

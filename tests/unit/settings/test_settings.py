@@ -50,3 +50,8 @@ def test_secrets_are_not_shown_when_settings_are_printed() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_list_in_the_environment_is_separated_by_commas() -> None:
+    settings, _ = load_settings({}, {"QUETZAL_RATE_LIMIT_EXEMPT": "k1,k2"})
+    assert settings.rate_limit_exempt == ("k1", "k2")
