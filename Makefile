@@ -8,7 +8,11 @@ CONSTRAINTS := requirements/constraints.txt
 OUTPUT ?= demo-output
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit kernels docs bench format constraints clean
+PYTEST := $(BIN)/python -m pytest
+# What the tests really start: servers, sandboxes, namespaces. "package:command", installed where missing.
+SYSTEM := postgresql:pg_lsclusters redis-server:redis-server runc:runc crun:crun bubblewrap:bwrap iproute2:ip
+
+.PHONY: help demo test test-faults lint unit kernels docs bench client system format constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -16,6 +20,10 @@ help:  ## list the commands
 $(VENV)/.base: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .
+	touch $@
+
+$(VENV)/.platform: $(VENV)/.base
+	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[platform]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
@@ -26,10 +34,20 @@ $(VENV)/.bench: $(VENV)/.base
 	$(BIN)/pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e '.[bench]'
 	touch $@
 
-demo: $(VENV)/.base  ## simulate a survey, run the main job on it, compare found with true
+demo: $(VENV)/.platform  ## start the platform, send a simulated survey through it, compare found with true
 	$(BIN)/quetzal demo --output $(OUTPUT)
 
-test: lint unit kernels docs  ## everything but the marked GPU, Docker, benchmark and soak tests
+test: system lint unit kernels docs  ## everything but the marked GPU, Docker, benchmark, soak and fault tests
+
+system:  ## install the servers and sandboxes that the tests use, where they are missing
+	@missing=""; for pair in $(SYSTEM); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair#*:}" >/dev/null || missing="$$missing $${pair%%:*}"; done; \
+	if [ -n "$$missing" ]; then \
+	  root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends $$missing; fi
+
+test-faults: system $(VENV)/.dev  ## kill real processes under load: every job ends exactly once (under 15 minutes)
+	$(PYTEST) -m faults
 
 lint: $(VENV)/.dev  ## format, ruff, import contracts, docstrings, types
 	$(BIN)/ruff format --check .
