@@ -1,0 +1,197 @@
+"""``quetzal up``, ``down`` and ``logs``: the whole platform as one process tree on this host."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quetzalcore.cli.console import note, print_json, say
+from quetzalcore.cli.host_files import HostFiles, Running
+from quetzalcore.errors import BadParameter, Permanent
+from quetzalcore.settings import Settings, validated
+
+__all__ = ["down", "logs", "start_in_background", "stop", "up"]
+
+_RUN = "from quetzalcore.cli.main import run; run()"
+_START_S = 60.0
+_STOP_S = 30.0
+_POLL_S = 0.02
+_SHOWN_LINES = 200
+
+
+class NotStarted(Permanent):
+    """The platform's process ended before it was ready."""
+
+    code = "not_started"
+    title = "The platform did not start"
+
+
+def up(
+    context: typer.Context,
+    *,
+    env: Annotated[
+        str | None, typer.Option(help="development or production; default: as set.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay here until stopped, log to stderr.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Start the platform on this host: gateway, master and worker, kept in one folder.
+
+    Example: quetzal up --port 8000
+    """
+    settings = _with(context.obj, env=env, host=host, port=port)
+    files = HostFiles.of(settings)
+    running = files.running()
+    if running is not None:
+        note(f"It runs already, as process {running.pid}.")
+    elif foreground:
+        from quetzalcore.cli.serving import serve_platform  # noqa: PLC0415 -- heavy
+
+        asyncio.run(serve_platform(settings, files))
+        return
+    else:
+        fresh = not files.credentials.exists()
+        running = start_in_background(settings, files)
+        if fresh and not as_json:
+            _show_credentials(files)
+    if as_json:
+        print_json({"url": running.url, "master_url": running.master_url, "pid": running.pid})
+    else:
+        say(f"Gateway: {running.url} (documentation at {running.url}/docs)")
+
+
+def down(context: typer.Context) -> None:
+    """Stop the platform on this host; what ran goes back to the queue and runs at the next start.
+
+    Example: quetzal down
+    """
+    files = HostFiles.of(context.obj)
+    running = files.running()
+    if running is None:
+        note("Nothing runs here.")
+        return
+    stop(running)
+    say("Stopped.")
+
+
+def logs(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="Which log: platform, agent, ...")] = "platform",
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Wait for more.")] = False,
+) -> None:
+    """Print the end of a service's log.
+
+    Example: quetzal logs platform -f
+    """
+    files = HostFiles.of(context.obj)
+    path = files.log(service)
+    if not path.is_file():
+        there = ", ".join(sorted(log.stem for log in files.logs.glob("*.log"))) or "none yet"
+        raise BadParameter(f"there is no log {service!r}", hint=f"the logs are: {there}")
+    for line in _lines(path, follow=follow):
+        say(line)
+
+
+def start_in_background(settings: Settings, files: HostFiles) -> Running:
+    """Start the platform in a session of its own and wait until it is ready.
+
+    Raises
+    ------
+    NotStarted
+        With the end of its log, if it stops before that.
+    """
+    files.forget()
+    log = files.log("platform")
+    before = log.stat().st_size if log.is_file() else 0
+    with log.open("ab") as sink:
+        child = subprocess.Popen(  # noqa: S603 -- ourselves
+            (sys.executable, "-c", _RUN, "up", "--foreground"),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            env={**os.environ, **_as_environment(settings)},
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        running = files.running()
+        if running is not None and running.pid == child.pid:
+            return running
+        if child.poll() is not None:
+            break
+        time.sleep(_POLL_S)
+    child.kill()
+    child.wait()
+    with log.open("rb") as source:
+        source.seek(before)
+        said = source.read().decode("utf-8", "replace").strip().splitlines()
+    raise NotStarted(
+        f"the platform stopped before it was ready ({said[-1] if said else 'it said nothing'})",
+        hint=f"see {log}",
+    )
+
+
+def stop(running: Running) -> None:
+    """End the platform: ask, wait, then insist."""
+    for request in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(running.pid, request)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + _STOP_S
+        while time.monotonic() < deadline:
+            if not running.alive():
+                return
+            time.sleep(_POLL_S)
+
+
+def _with(settings: Settings, **options: str | int | None) -> Settings:
+    given = {name: value for name, value in options.items() if value is not None}
+    return validated(Settings, {**settings.model_dump(), **given}, source="the command line")
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    """Give what differs from the defaults as variables, so that the child sees the same settings."""
+
+    def text(value: Any) -> str:  # noqa: ANN401 -- any setting
+        if hasattr(value, "get_secret_value"):
+            return str(value.get_secret_value())
+        return ",".join(value) if isinstance(value, tuple) else str(value)
+
+    return {
+        f"QUETZAL_{name.upper()}": text(value)
+        for name in Settings.model_fields
+        if (value := getattr(settings, name)) != Settings.model_fields[name].default
+        and value is not None
+    }
+
+
+def _show_credentials(files: HostFiles) -> None:
+    if files.credentials.is_file():
+        say(files.credentials.read_text("utf-8").strip())
+        note(f"Shown once; kept in {files.credentials}, readable by you only.")
+
+
+def _lines(path: Path, *, follow: bool) -> Iterator[str]:
+    with path.open(encoding="utf-8", errors="replace") as log:
+        yield from (line.rstrip("\n") for line in log.readlines()[-_SHOWN_LINES:])
+        while follow:
+            line = log.readline()
+            if line:
+                yield line.rstrip("\n")
+            else:
+                time.sleep(_POLL_S)
