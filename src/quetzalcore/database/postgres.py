@@ -1,0 +1,157 @@
+"""PostgreSQL: a small pool of connections, and one that listens for changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from quetzalcore.database.announcements import Announcements
+from quetzalcore.database.database import DatabaseUnavailable
+
+__all__ = ["PostgresDatabase", "open_postgres"]
+
+T = TypeVar("T")
+
+_CHANNEL = "quetzalcore"
+_ANNOUNCE = text("SELECT pg_notify('quetzalcore', '')")
+_CONNECT_S = 5.0
+_COMMAND_S = 60.0
+_RELISTEN_S = 1.0
+_TRIES = 5
+_DEADLOCKS = ("40001", "40P01")
+_UNAVAILABLE = ("08", "25006", "53", "55", "57", "58")  # SQLSTATEs of a server that is down or full
+
+
+def open_postgres(url: URL) -> PostgresDatabase:
+    """Prepare a pool; the first connection is made when it is needed."""
+    return PostgresDatabase(url)
+
+
+class PostgresDatabase:
+    """A database on a server. It belongs to the event loop that first uses it."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._place = f"{url.host or url.query.get('host', 'localhost')}/{url.database}"
+        self._engine = _engine(url)
+        self._announcements = Announcements()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run work in a transaction; once more where the connection turns out to be dead."""
+        return await self._run(work, announce=False)
+
+    async def write(self, work: Callable[[Connection], T], *, announce: bool = False) -> T:
+        """Run work in a transaction; again after a deadlock or on a connection found dead before the commit."""
+        return await self._run(work, announce=announce)
+
+    async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:
+        """Wait for a notification from any process."""
+        if timeout_s > 0 and (self._listening is None or self._listening.done()):
+            self._listening = asyncio.create_task(self._listen())
+        return await self._announcements.wait(timeout_s=timeout_s, seen=seen)
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._engine.dispose()
+
+    async def _run(self, work: Callable[[Connection], T], *, announce: bool) -> T:
+        for attempt in range(_TRIES):
+            try:
+                async with self._engine.connect() as connection:
+                    result = await _work(connection, work, announce=announce)
+                    await connection.commit()
+            except _Again as again:
+                if attempt + 1 == _TRIES:
+                    raise self._unavailable(again.cause) from again.cause
+            except (DBAPIError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+                if _is_unavailable(error):
+                    raise self._unavailable(error) from error
+                raise
+            else:
+                if announce:
+                    self._announcements.announce()
+                return result
+        raise AssertionError  # pragma: no cover -- the last attempt returns or raises
+
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        cause = getattr(error, "orig", None) or error
+        return DatabaseUnavailable(
+            f"the PostgreSQL database {self._place} did not take the request: {cause}",
+            hint="see that the server runs, can be reached and has room, then try again",
+        )
+
+    async def _listen(self) -> None:
+        """Keep a connection that hears notifications; whatever was missed is announced on every new one."""
+        while True:
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError):
+                await self._hear()
+            await asyncio.sleep(_RELISTEN_S)
+
+    async def _hear(self) -> None:
+        dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_S)
+        ended = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: ended.set())
+        try:
+            await connection.add_listener(_CHANNEL, lambda *_notice: self._announcements.announce())
+            self._announcements.announce()
+            await ended.wait()
+        finally:
+            with contextlib.suppress(asyncpg.InterfaceError, OSError, TimeoutError):
+                await connection.close(timeout=_CONNECT_S)
+
+
+class _Again(Exception):
+    """The work was undone through no fault of its own and can be run again."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+async def _work(
+    connection: AsyncConnection, work: Callable[[Connection], T], *, announce: bool
+) -> T:
+    try:
+        result = await connection.run_sync(work)
+        if announce:
+            await connection.execute(_ANNOUNCE)
+    except DBAPIError as error:
+        if error.connection_invalidated or _sqlstate(error) in _DEADLOCKS:
+            raise _Again(error) from error
+        raise
+    return result
+
+
+def _engine(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=4,
+        max_overflow=4,
+        pool_timeout=_CONNECT_S * 2,
+        connect_args={"timeout": _CONNECT_S, "command_timeout": _COMMAND_S},
+    )
+
+
+def _sqlstate(error: BaseException) -> str:
+    cause: Any = getattr(error, "orig", None) or error
+    return str(getattr(cause, "sqlstate", None) or "")
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    if isinstance(error, OSError | TimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return _sqlstate(error).startswith(_UNAVAILABLE)

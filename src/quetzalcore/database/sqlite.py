@@ -1,0 +1,222 @@
+"""SQLite: one thread writes and commits in groups, a few threads read."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from quetzalcore.database.announcements import Announcements
+from quetzalcore.database.database import DatabaseUnavailable
+
+__all__ = ["SqliteDatabase", "open_sqlite"]
+
+T = TypeVar("T")
+
+_BUSY_MS = 20_000
+_READERS = 2
+_GROUP = 64  # works in one commit at most, so that the first does not wait for long
+_POLL_S = 0.005
+_IDLE_POLL_S = 0.02
+_IDLE_AFTER_POLLS = 200
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={_BUSY_MS}",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA journal_size_limit=67108864",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Work that waits for the writing thread."""
+
+    work: Callable[[Connection], Any]
+    done: Future[Any]
+
+
+def open_sqlite(path: Path) -> SqliteDatabase:
+    """Open a database file, making it and its folder where they are missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _use_wal(path)
+    return SqliteDatabase(path)
+
+
+class SqliteDatabase:
+    """A database file. ``read`` and ``write`` may be called from one event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._announcements = Announcements()
+        self._write_engine = _engine(path, begin="BEGIN IMMEDIATE")
+        self._read_engine = _engine(path, begin="BEGIN")
+        self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_on, name="ledger-writer", daemon=True)
+        self._writer.start()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="ledger-reader")
+        self._watch = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._version = self._data_version()
+        self._polling: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run work on a snapshot."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._read, work)
+
+    async def write(self, work: Callable[[Connection], T], *, announce: bool = False) -> T:
+        """Run work in a transaction that it may share with other works: each is undone alone."""
+        if self._closed:
+            raise DatabaseUnavailable(f"the database {self.path} is closed")
+        order = _Order(work, Future())
+        self._orders.put(order)
+        result: T = await asyncio.wrap_future(order.done)
+        if announce:
+            self._version = self._data_version()  # our own commit is no second change
+            self._announcements.announce()
+        return result
+
+    async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:
+        """Wait for a change; other processes' are found by polling, while somebody waits."""
+        self._look()
+        if timeout_s > 0 and (self._polling is None or self._polling.done()):
+            self._polling = asyncio.create_task(self._poll())
+        return await self._announcements.wait(timeout_s=timeout_s, seen=seen)
+
+    async def close(self) -> None:
+        """Finish what was ordered and end the threads. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        self._orders.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        self._readers.shutdown()
+        self._write_engine.dispose()
+        self._read_engine.dispose()
+        self._watch.close()
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._read_engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            raise _told(error, self.path) from error
+
+    def _write_on(self) -> None:
+        with self._write_engine.connect() as connection:
+            while (first := self._orders.get()) is not None:
+                group = [first]
+                while len(group) < _GROUP and not self._orders.empty():
+                    order = self._orders.get()
+                    if order is None:
+                        self._orders.put(None)
+                        break
+                    group.append(order)
+                self._settle(connection, group)
+
+    def _settle(self, connection: Connection, group: Sequence[_Order]) -> None:
+        """Commit a group and tell each caller; a failed commit fails them all."""
+        try:
+            with connection.begin():
+                outcomes = [
+                    (order, *_outcome(connection, order.work))
+                    for order in group
+                    if order.done.set_running_or_notify_cancel()
+                ]
+        except Exception as error:  # noqa: BLE001 -- handed to every caller: nothing was written
+            told = _told(error, self.path) if isinstance(error, DBAPIError) else error
+            for order in group:
+                if not order.done.cancelled():
+                    order.done.set_exception(told)
+            return
+        for order, result, failure in outcomes:
+            if failure is None:
+                order.done.set_result(result)
+            else:
+                known = isinstance(failure, DBAPIError)
+                order.done.set_exception(_told(failure, self.path) if known else failure)
+
+    def _data_version(self) -> int:
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def _look(self) -> bool:
+        version = self._data_version()
+        if version == self._version:
+            return False
+        self._version = version
+        self._announcements.announce()
+        return True
+
+    async def _poll(self) -> None:
+        quiet = 0
+        while True:
+            await asyncio.sleep(_POLL_S if quiet < _IDLE_AFTER_POLLS else _IDLE_POLL_S)
+            if not self._announcements.awaited:
+                return
+            quiet = 0 if self._look() else quiet + 1
+
+
+def _outcome(
+    connection: Connection, work: Callable[[Connection], Any]
+) -> tuple[Any, BaseException | None]:
+    try:
+        with connection.begin_nested():
+            return work(connection), None
+    except Exception as error:
+        if not connection.connection.in_transaction:
+            raise  # SQLite has undone the works before this one as well
+        return None, error
+
+
+def _engine(path: Path, *, begin: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False}
+    )
+
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 -- a DBAPI connection
+        connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _use_wal(path: Path) -> None:
+    """Switch to write-ahead logging; two processes that do so at once wait for each other."""
+    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None)
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode != "wal":
+            connection.execute("BEGIN EXCLUSIVE")  # waits for its turn; the PRAGMA alone does not
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise DatabaseUnavailable(f"the database {path} cannot be opened: {error}") from error
+    finally:
+        connection.close()
+
+
+def _told(error: BaseException, path: Path) -> BaseException:
+    if not isinstance(error, OperationalError):
+        return error
+    return DatabaseUnavailable(
+        f"the database {path} did not take the request: {error.orig}",
+        hint="see that its disk has room and that its folder can be written, then try again",
+    )
