@@ -36,7 +36,9 @@ class Launch:
 
     ``folder`` is the machine's own folder on the host, holding ``in/`` and ``out/`` (seen as ``/in``
     and ``/out``). ``channel`` is an open socket's file descriptor; the guest finds it as descriptor 3.
-    ``command`` is run inside as it is.
+    ``command`` is run inside as it is; it finds its folders in the variables ``QUETZAL_IN`` and ``QUETZAL_OUT``.
+    The host may put files into ``in/`` at any time; make them readable for everyone (mode 0644).
+    ``out/`` is filled by ``Runtime.kill``: collect products after it.
     """
 
     vm_id: str

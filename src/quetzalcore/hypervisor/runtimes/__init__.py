@@ -1,3 +1,3 @@
-"""What isolates a VM: one module per runtime, all behind ``Runtime``."""
+"""Adapters to what isolates a VM; none knows another."""
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""Starting a host process cheaply from an event loop: posix_spawn, a pidfd, and the end of what it prints."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["CONSOLE_BYTES", "Spawned", "spawn", "which"]
+
+CONSOLE_BYTES = 8192
+"""How much of the end of a machine's standard output and error is kept."""
+
+_READ_BYTES = 65536
+_GUEST_CHANNEL = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Spawned:
+    """A child of this process; its exit is seen by the loop that started it."""
+
+    pid: int
+    ended: asyncio.Future[int]
+    usage: dict[str, float] = field(default_factory=dict)
+    tail: bytearray = field(default_factory=bytearray)
+
+    async def wait(self) -> int:
+        """Wait for the end; give the exit status (negative: the signal). Any number may wait."""
+        return await asyncio.shield(self.ended)
+
+    def signal(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal unless it has been reaped, so that a reused pid is never hit."""
+        if not self.ended.done():
+            os.kill(self.pid, number)
+
+    def console(self) -> str:
+        """Give the end of what it printed, undecodable bytes replaced."""
+        return bytes(self.tail).decode("utf-8", "replace")
+
+
+def spawn(
+    argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Mapping[int, int]
+) -> Spawned:
+    """Start a process in a session of its own; ``descriptors`` maps its numbers to ours.
+
+    Nothing else that is open here is inherited. Must be called from the loop's own thread, which
+    outlives the child: a death signal follows the thread that started it.
+    """
+    loop = asyncio.get_running_loop()
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    high = [(_above(source), number) for number, source in descriptors.items()]
+    try:
+        actions = [
+            (os.POSIX_SPAWN_DUP2, null, 0),
+            (os.POSIX_SPAWN_DUP2, writing, 1),
+            (os.POSIX_SPAWN_DUP2, writing, 2),
+            *((os.POSIX_SPAWN_DUP2, source, number) for source, number in high),
+        ]
+        pid = _posix_spawn(argv, dict(environment), actions)
+    except OSError:
+        os.close(reading)
+        raise
+    finally:
+        for number in (null, writing, *(source for source, _ in high)):
+            os.close(number)
+    child = Spawned(pid=pid, ended=loop.create_future())
+    loop.add_reader(reading, _drain, loop, reading, child)
+    _watch(loop, child)
+    return child
+
+
+def which(
+    name: str, path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+) -> str:
+    """Find a program in the system's folders; empty where there is none."""
+    for folder in path.split(":"):
+        candidate = Path(folder) / name
+        if os.access(candidate, os.X_OK):
+            return str(candidate)
+    return ""
+
+
+def _above(descriptor: int) -> int:
+    """Duplicate above every number that the child uses, so that no dup2 overwrites another's source."""
+    import fcntl  # noqa: PLC0415 -- not on Windows, where nothing is ever spawned
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64)
+
+
+def _posix_spawn(
+    argv: Sequence[str], environment: dict[str, str], actions: list[tuple[int, int, int]]
+) -> int:
+    try:
+        return os.posix_spawn(
+            argv[0],
+            tuple(argv),
+            environment,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGPIPE),
+        )
+    except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID: a group, not a session
+        return os.posix_spawn(argv[0], tuple(argv), environment, file_actions=actions, setpgroup=0)
+
+
+def _watch(loop: asyncio.AbstractEventLoop, child: Spawned) -> None:
+    if sys.platform == "linux":
+        handle = os.pidfd_open(child.pid)
+        loop.add_reader(handle, _reap, loop, handle, child)
+    else:
+        loop.run_in_executor(None, _block, loop, child)
+
+
+def _reap(loop: asyncio.AbstractEventLoop, handle: int, child: Spawned) -> None:
+    _, status, usage = os.wait4(child.pid, 0)
+    loop.remove_reader(handle)
+    os.close(handle)
+    _finish(child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+
+
+def _block(loop: asyncio.AbstractEventLoop, child: Spawned) -> None:
+    _, status, usage = os.wait4(child.pid, 0)
+    loop.call_soon_threadsafe(
+        _finish, child, status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    )
+
+
+def _finish(child: Spawned, status: int, cpu_s: float, peak: float) -> None:
+    per_mib = 1024.0 if sys.platform == "linux" else 1024.0**2  # ru_maxrss: KiB, on macOS bytes
+    child.usage.update(cpu_s=cpu_s, peak_memory_mib=peak / per_mib)
+    if not child.ended.done():
+        child.ended.set_result(os.waitstatus_to_exitcode(status))
+
+
+def _drain(loop: asyncio.AbstractEventLoop, reading: int, child: Spawned) -> None:
+    try:
+        block = os.read(reading, _READ_BYTES)
+    except BlockingIOError:
+        return
+    if not block:
+        loop.remove_reader(reading)
+        os.close(reading)
+        return
+    child.tail += block
+    del child.tail[:-CONSOLE_BYTES]
