@@ -6,9 +6,10 @@ from typing import Protocol
 
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
 from quetzalcore.errors import Retryable
+from quetzalcore.jobs.ledger import StaleEpoch
 from quetzalcore.jobs.model import Node
 
-__all__ = ["AgentLink", "AgentUnreachable", "Engine"]
+__all__ = ["AgentLink", "AgentUnreachable", "Engine", "accepted"]
 
 
 class AgentUnreachable(Retryable):
@@ -16,6 +17,15 @@ class AgentUnreachable(Retryable):
 
     code = "agent_unreachable"
     title = "The node does not answer"
+
+
+def accepted(answer: Answer) -> Answer:
+    """Give an agent's answer, or raise what it stands for."""
+    if answer.ok:
+        return answer
+    if answer.error == StaleEpoch.code:
+        raise StaleEpoch("a newer master commands this node", hint="stand by")
+    raise AgentUnreachable(f"the agent refused: {answer.error}", hint="see the agent's log")
 
 
 class AgentLink(Protocol):

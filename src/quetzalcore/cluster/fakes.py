@@ -1,0 +1,93 @@
+"""A hypervisor without processes, for tests: a task is what its parameters say."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from quetzalcore.cluster.vms import VmCount
+from quetzalcore.hypervisor.protocol import Logged, Progressed
+from quetzalcore.hypervisor.spec import Outcome, Product, Task, VMSpec
+from quetzalcore.jobs.model import Failure, Remedy, Usage
+
+__all__ = ["FakeVMs"]
+
+
+class FakeVMs:
+    """Runs tasks as coroutines: sleeps ``sleep_s``, writes ``products`` (name -> text), fails by ``fail`` (a remedy).
+
+    ``begun`` and ``ended`` list what ran, so that tests can count.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self.begun: list[Task] = []
+        self.ended: list[Task] = []
+        self.killed: list[Task] = []
+
+    async def run(
+        self,
+        spec: VMSpec,
+        task: Task,
+        *,
+        on_event: Callable[[Progressed | Logged], None],
+        forkable: bool = False,
+    ) -> Outcome:
+        """Do what the parameters say."""
+        self.begun.append(task)
+        try:
+            on_event(Progressed(stage="work", fraction=0.0))
+            await asyncio.sleep(task.params.get("sleep_s", 0.0))
+        except asyncio.CancelledError:
+            self.killed.append(task)
+            raise
+        finally:
+            self.ended.append(task)
+        used = Usage(wall_s=task.params.get("sleep_s", 0.0), runtime=f"fake{' fork' * forkable}")
+        if "fail" in task.params:
+            failure = Failure(
+                code="fake",
+                title="Failed",
+                detail=f"the task of {spec.tenant} was told to fail",
+                remedy=Remedy(task.params["fail"]),
+            )
+            return Outcome(result=None, failure=failure, products=(), used=used)
+        read = {name: path.read_text() for name, path in task.inputs.items()}
+        return Outcome(
+            result={"echo": task.params.get("echo", ""), **read},
+            failure=None,
+            products=self._products(task),
+            used=used,
+        )
+
+    async def discard(self, outcome: Outcome) -> None:
+        """Delete what was produced."""
+        for product in outcome.products:
+            product.path.unlink(missing_ok=True)
+
+    def count(self) -> VmCount:
+        """Count what runs."""
+        return VmCount(active=len(self.begun) - len(self.ended))
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def _products(self, task: Task) -> tuple[Product, ...]:
+        products = []
+        for name, text in task.params.get("products", {}).items():
+            path = self._folder / f"product-{next(self._numbers)}"
+            path.write_text(text)
+            products.append(
+                Product(
+                    name=name,
+                    path=path,
+                    size=len(text.encode()),
+                    sha256=hashlib.sha256(text.encode()).hexdigest(),
+                    media_type="text/plain",
+                )
+            )
+        return tuple(products)
