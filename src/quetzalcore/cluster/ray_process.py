@@ -45,16 +45,27 @@ class RayNotStarted(Retryable):
 
 
 def marked_processes(folder: Path, *, proc: Path = Path("/proc")) -> tuple[int, ...]:
-    """Give the pids of processes that carry a node's mark and that we may look at."""
+    """Give the pids of a node's processes: those with its mark, and all of their sessions.
+
+    Ray's Python daemons write their titles over their environment, so the mark alone is not enough;
+    our own session is never taken for a node's.
+    """
     mark = f"{FOLDER_VARIABLE}={folder}".encode()
-    found = []
+    sessions: dict[int, int] = {}
+    marked = set()
     for entry in proc.iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+        if not entry.name.isdigit():
             continue
-        with suppress(OSError):
+        pid = int(entry.name)
+        with suppress(OSError, IndexError):
+            fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] != "Z":
+                sessions[pid] = int(fields[3])
             if mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-    return tuple(found)
+                marked.add(pid)
+    foreign = {sessions[os.getpid()]} if os.getpid() in sessions else set()
+    theirs = {sessions[pid] for pid in marked if pid in sessions} - foreign
+    return tuple(pid for pid, session in sessions.items() if session in theirs)
 
 
 class RayNodeProcess:
