@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Any
 from quetzalcore.workloads.progress import Progress
 
 __all__ = ["TaskContext", "TaskFunction"]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.UTC)  # noqa: TID251 -- a clock's default; tests give another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,10 @@ class TaskContext:
     seed : int
         For random numbers; fresh for every task.
     settings : mapping
-        The operator's settings that concern the science (rates, priors), as plain values.
+        The operator's settings that concern the science, as plain values: ``rates_toml`` and
+        ``priors_toml`` are the text of such files.
+    now : callable
+        The moment, UTC; another one in tests.
     """
 
     params: Mapping[str, Any]
@@ -48,6 +56,7 @@ class TaskContext:
     stage: str = ""
     seed: int = 0
     settings: Mapping[str, Any] | None = None
+    now: Callable[[], dt.datetime] = _now
 
 
 # The value is the job's result: a JSON document. Errors of ``quetzalcore.errors`` reach the owner as they are.

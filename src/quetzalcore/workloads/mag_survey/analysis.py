@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import xarray as xr
 
@@ -13,6 +14,7 @@ from quetzalcore.errors import BadSurvey
 from quetzalcore.formats import require_griddable
 from quetzalcore.geophysics import quality as quality_control
 from quetzalcore.geophysics.quality import LineKind, LineSummary, QualityReport
+from quetzalcore.geophysics.survey import Survey
 from quetzalcore.workloads.mag_survey.conditioning import Conditioned, condition
 from quetzalcore.workloads.mag_survey.config import Stage, SurveyConfig
 from quetzalcore.workloads.mag_survey.depths import DepthSet, find_depths
@@ -29,7 +31,19 @@ from quetzalcore.workloads.mag_survey.surroundings import (
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet, find_targets
 from quetzalcore.workloads.progress import Progress
 
-__all__ = ["Analysis", "Request", "analyse"]
+__all__ = ["Analysis", "CustomStep", "Request", "analyse"]
+
+
+class CustomStep(Protocol):
+    """A step that is not ours; what it does not change it gives back as it is, with no record."""
+
+    def on_survey(self, survey: Survey) -> tuple[Survey, StageRecord | None]:
+        """Change the conditioned readings."""
+        ...
+
+    def on_grid(self, grid: xr.DataArray) -> tuple[xr.DataArray, StageRecord | None]:
+        """Change the grid of the anomaly."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +64,10 @@ class Request:
         Role to SHA-256 that the inputs must have, for a repeated run.
     priors_file : Path, optional
         Petrophysical priors (TOML) instead of the package's.
+    custom : CustomStep, optional
+        A client's own step, after conditioning or after gridding.
+    shown : callable
+        How an input's path is named in the result.
     """
 
     source: Path
@@ -59,6 +77,8 @@ class Request:
     progress: Progress
     expected_digests: Mapping[str, str]
     priors_file: Path | None = None
+    custom: CustomStep | None = None
+    shown: Callable[[Path], str] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,6 +111,7 @@ def analyse(request: Request) -> Analysis:
         inputs, lines, config, log=log, progress=lambda stage: tell("condition", 0.5, stage)
     )
     tell("condition", 1.0)
+    conditioned = _customised(conditioned, request, log)
     survey = conditioned.survey
     assumed = config.field.date or request.now.date()
     date = survey_date(survey, config.input.date)
@@ -200,6 +221,15 @@ def _with_assumed_date(config: SurveyConfig, assumed: dt.date | None) -> SurveyC
     return config.model_copy(update={"field": config.field.model_copy(update={"date": assumed})})
 
 
+def _customised(conditioned: Conditioned, request: Request, log: StageLog) -> Conditioned:
+    if request.custom is None:
+        return conditioned
+    survey, record = request.custom.on_survey(conditioned.survey)
+    if record is not None:
+        log.add(record)
+    return replace(conditioned, survey=survey)
+
+
 def _grid(scene: Scene, request: Request, log: StageLog) -> xr.DataArray:
     config = request.config
     request.progress("grid", 0.0, config.grid.method)
@@ -208,6 +238,11 @@ def _grid(scene: Scene, request: Request, log: StageLog) -> xr.DataArray:
     grid, record = lines_to_grid(scene, points, config.grid)
     log.add(record)
     request.progress("grid", 1.0, f"{grid.shape[0]} x {grid.shape[1]}")
+    if request.custom is None:
+        return grid
+    grid, custom = request.custom.on_grid(grid)
+    if custom is not None:
+        log.add(custom)
     return grid
 
 

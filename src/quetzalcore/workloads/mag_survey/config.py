@@ -13,9 +13,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from quetzalcore.geophysics.survey import HeightRole
+__all__ = ["STAGES", "HeightRoleName", "InputConfig", "Stage", "SurveyConfig"]
 
-__all__ = ["STAGES", "Stage", "SurveyConfig"]
+HeightRoleName = Literal["ellipsoidal", "orthometric", "clearance"]  # of geophysics, which is heavy
 
 
 class Stage(StrEnum):
@@ -52,7 +52,7 @@ class InputConfig(_Part):
     delimiter: str | None = None
     crs: str | None = Field(default=None, description="CRS of projected input, as EPSG:32754")
     date: dt.date | None = Field(default=None, description="Date of the survey (UTC)")
-    height_role: HeightRole | None = None
+    height_role: HeightRoleName | None = None
     base_station: Path | None = None
     calibration: Path | None = Field(default=None, description="Compensation flight, same format")
     dem: Path | None = Field(default=None, description="Ground elevation grid, orthometric metres")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,18 @@ from quetzalcore.workloads.mag_survey.result import Provenance, Qc, SurveyInfo, 
 from quetzalcore.workloads.mag_survey.surroundings import IGRF_NAME
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
-__all__ = ["discrimination", "drill_targets", "provenance", "qc", "survey_info"]
+__all__ = [
+    "CALIBRATION",
+    "class_rows",
+    "discrimination",
+    "drill_targets",
+    "provenance",
+    "qc",
+    "survey_info",
+]
 
 _HIGH_PRIORITY = 5
-_CALIBRATION = {
+CALIBRATION = {
     "status": "uncalibrated",
     "why": "no drilling or other labels support the probabilities",
 }
@@ -80,7 +89,7 @@ def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
             "num_target_types": 0,
             "all_targets": [],
             "high_priority_targets": [],
-            "calibration": _CALIBRATION,
+            "calibration": CALIBRATION,
         }
     everything = [
         {
@@ -101,7 +110,7 @@ def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
             "susceptibility_interval_si": anomaly.susceptibility_interval_si,
             "remanence_angle_deg": anomaly.remanence_angle_deg,
             "culture": anomaly.culture,
-            "source_classes": _classes(classes, found.titles),
+            "source_classes": class_rows(classes, found.titles),
         }
         for anomaly, classes in zip(found.anomalies, found.classes, strict=True)
     ]
@@ -113,7 +122,7 @@ def discrimination(found: TargetSet | None) -> Mapping[str, Any]:
         "high_priority_targets": [item for item in everything if item["id"] in best],
         "excluded": [{"id": e.anomaly_id, "reason": e.reason} for e in found.excluded],
         "prior": dict(zip(found.prior.names, found.prior.probability, strict=True)),
-        "calibration": _CALIBRATION,
+        "calibration": CALIBRATION,
     }
 
 
@@ -129,9 +138,10 @@ def drill_targets(found: TargetSet | None) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def _classes(
+def class_rows(
     classes: Sequence[ClassProbability], titles: Mapping[str, str]
 ) -> Sequence[Mapping[str, object]]:
+    """Give source classes under the API's names, most probable first."""
     return [
         {"name": c.name, "title": titles[c.name], "probability": round(c.probability, 4)}
         for c in classes
@@ -151,7 +161,7 @@ def _drill_target(
         "depth_interval_m": target.depth_interval_m,
         "depth_below": target.anomaly.depth_reference,
         "anomaly_nT": target.anomaly_nt,
-        "source_classes": _classes(target.source_classes, found.titles),
+        "source_classes": class_rows(target.source_classes, found.titles),
         "calibration": "uncalibrated",
         "collar": {
             "easting_m": target.collar.easting_m,
@@ -175,8 +185,10 @@ def provenance(found: Analysis, request: Request, *, duration_s: float) -> Prove
     """Give what is needed to run it again: versions, every parameter, every input's digest."""
     return Provenance(
         version=quetzalcore.__version__,
-        params=found.config.model_dump(mode="json", exclude_none=True),
-        inputs=to_json(found.inputs.files),
+        params=_params(found, request),
+        inputs=[
+            {**to_json(file), "path": request.shown(Path(file.path))} for file in found.inputs.files
+        ],
         packages={
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},
@@ -185,3 +197,11 @@ def provenance(found: Analysis, request: Request, *, duration_s: float) -> Prove
         started_at=request.now.isoformat(timespec="seconds"),
         duration_s=round(duration_s, 3),
     )
+
+
+def _params(found: Analysis, request: Request) -> dict[str, Any]:
+    params = found.config.model_dump(mode="json", exclude_none=True)
+    for role, path in params["input"].items():
+        if isinstance(getattr(found.config.input, role), Path):
+            params["input"][role] = request.shown(Path(path))
+    return params

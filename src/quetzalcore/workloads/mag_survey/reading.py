@@ -21,7 +21,7 @@ from quetzalcore.formats import (
 )
 from quetzalcore.geophysics.conditioning import BaseStation
 from quetzalcore.geophysics.quality import split_lines
-from quetzalcore.geophysics.survey import Floats, Survey
+from quetzalcore.geophysics.survey import Floats, HeightRole, Survey
 from quetzalcore.workloads.mag_survey.config import InputConfig
 from quetzalcore.workloads.mag_survey.folder import sha256
 
@@ -86,7 +86,7 @@ def read_options(config: InputConfig) -> ReadOptions:
         columns=config.columns,
         units=config.units,
         crs=config.crs,
-        height_role=config.height_role,
+        height_role=None if config.height_role is None else HeightRole(config.height_role),
         delimiter=config.delimiter,
         date=config.date,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +13,14 @@ from quetzalcore.formats.crs import to_lonlat
 from quetzalcore.geophysics import deposits, gridding, targets
 from quetzalcore.geophysics.deposits import ClassProbability
 from quetzalcore.geophysics.quality import GROUND_CLEARANCES, QualityReport
+from quetzalcore.geophysics.survey import Floats
 from quetzalcore.workloads.mag_survey.config import TargetConfig
 from quetzalcore.workloads.mag_survey.depths import DepthSet
 from quetzalcore.workloads.mag_survey.grids import TransformSet
 from quetzalcore.workloads.mag_survey.record import Outcome, StageRecord
 from quetzalcore.workloads.mag_survey.scene import Scene
-from quetzalcore.workloads.mag_survey.surroundings import Ground
 
-__all__ = ["TargetSet", "find_targets"]
+__all__ = ["Surface", "TargetSet", "assemble_targets", "find_targets"]
 
 _CULTURE_LINES = 0.5  # how near to a flagged place an anomaly may be culture, in line spacings
 _CULTURE_SHARE = 0.15  # of an anomaly's amplitude, which holds the geology around it too
@@ -47,6 +47,15 @@ class TargetSet:
     titles: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surface:
+    """Where targets may lie: the grid of the anomaly, where grid north points, how high the ground is."""
+
+    grid: xr.DataArray
+    convergence_deg: float
+    elevation_m: Callable[[Floats, Floats], Floats]
+
+
 def find_targets(
     scene: Scene,
     transforms: TransformSet,
@@ -64,7 +73,7 @@ def find_targets(
     """
     survey, quality, field, ground = scene.survey, scene.quality, scene.field, scene.ground
     petrophysics = deposits.load_priors(priors_text)
-    prior = petrophysics.with_prior(commodity=config.commodity, geology=config.geology)
+    petrophysics.with_prior(commodity=config.commodity, geology=config.geology)  # refuses early
     below_ground = "ground" in ground.reference
     clearance = ground.clearance_m(survey.easting_m[::100], survey.northing_m[::100])
     anomalies = targets.pick_anomalies(
@@ -81,11 +90,50 @@ def find_targets(
         depth_solutions=_other_depths(depths),
     )
     anomalies = _with_culture(anomalies, quality, below_ground=below_ground)
+    found = assemble_targets(
+        anomalies,
+        Surface(
+            grid=transforms.grids["tmi"],
+            convergence_deg=field.convergence_deg,
+            elevation_m=ground.elevation_m,
+        ),
+        config=config,
+        petrophysics=petrophysics,
+    )
+    record = StageRecord(
+        stage="targets",
+        outcome=Outcome.DONE,
+        parameters={
+            "anomalies": len(anomalies),
+            "targets": len(found.drill),
+            "excluded": len(found.excluded),
+            "commodity": config.commodity or "any",
+            "geology": config.geology or "any",
+        },
+    )
+    return found, record
+
+
+def assemble_targets(
+    anomalies: tuple[targets.Anomaly, ...],
+    surface: Surface,
+    *,
+    config: TargetConfig,
+    petrophysics: deposits.Petrophysics,
+) -> TargetSet:
+    """Discriminate and rank anomalies, and place the targets; sources beyond the grid are excluded.
+
+    Raises
+    ------
+    BadParameter
+        If the commodity or the geological setting is unknown.
+    """
+    prior = petrophysics.with_prior(commodity=config.commodity, geology=config.geology)
     classes = targets.classify(anomalies, petrophysics=petrophysics, prior=prior)
-    surveyed = _surveyed(anomalies, transforms.grids["tmi"])
+    inside = _surveyed(anomalies, surface.grid)
     ranking = targets.assess(
-        [anomaly for anomaly, inside in zip(anomalies, surveyed, strict=True) if inside],
-        [each for each, inside in zip(classes, surveyed, strict=True) if inside],
+        [anomaly for anomaly, here in zip(anomalies, inside, strict=True) if here],
+        [each for each, here in zip(classes, inside, strict=True) if here],
         top_n=config.top_n,
         min_anomaly_nt=config.min_anomaly_nt or 0.0,
         commodity=config.commodity,
@@ -93,32 +141,20 @@ def find_targets(
     )
     outside = tuple(
         targets.Exclusion(anomaly_id=anomaly.id, reason="its source lies outside the survey")
-        for anomaly, inside in zip(anomalies, surveyed, strict=True)
-        if not inside
+        for anomaly, here in zip(anomalies, inside, strict=True)
+        if not here
     )
-    found = TargetSet(
+    return TargetSet(
         anomalies=anomalies,
         classes=classes,
         drill=ranking.targets,
         excluded=(*outside, *ranking.excluded),
-        places=_places(ranking.targets, survey.crs),
-        elevation_m=_elevations(ranking.targets, ground),
-        convergence_deg=field.convergence_deg,
+        places=_places(ranking.targets, surface.grid.attrs.get("crs")),
+        elevation_m=_elevations(ranking.targets, surface.elevation_m),
+        convergence_deg=surface.convergence_deg,
         prior=prior,
         titles={each.name: each.title for each in petrophysics.classes},
     )
-    record = StageRecord(
-        stage="targets",
-        outcome=Outcome.DONE,
-        parameters={
-            "anomalies": len(anomalies),
-            "targets": len(ranking.targets),
-            "excluded": len(found.excluded),
-            "commodity": config.commodity or "any",
-            "geology": config.geology or "any",
-        },
-    )
-    return found, record
 
 
 def _surveyed(anomalies: tuple[targets.Anomaly, ...], grid: xr.DataArray) -> list[bool]:
@@ -198,10 +234,12 @@ def _places(
     return tuple(zip(longitude.tolist(), latitude.tolist(), strict=True))
 
 
-def _elevations(found: tuple[targets.DrillTarget, ...], ground: Ground) -> tuple[float, ...]:
+def _elevations(
+    found: tuple[targets.DrillTarget, ...], elevation_m: Callable[[Floats, Floats], Floats]
+) -> tuple[float, ...]:
     if not found:
         return ()
-    elevation = ground.elevation_m(
+    elevation = elevation_m(
         np.array([target.easting_m for target in found]),
         np.array([target.northing_m for target in found]),
     )

@@ -1,0 +1,3 @@
+"""Source classes with probabilities."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The main field at given points and dates."""
+
+from __future__ import annotations

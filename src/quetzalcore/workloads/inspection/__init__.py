@@ -1,0 +1,3 @@
+"""A look into an uploaded file."""
+
+from __future__ import annotations

@@ -1,0 +1,114 @@
+"""What the kind ``mag_survey`` takes: the tree of ``survey.toml``, and which input file plays which role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from quetzalcore.jobs.model import Resources
+from quetzalcore.workloads.kind import Kind
+from quetzalcore.workloads.mag_survey.config import SurveyConfig
+from quetzalcore.workloads.parameters import Parameters
+from quetzalcore.workloads.wasm.kind import ColumnName, ModuleParams
+from quetzalcore.workloads.wasm.modules import FileName
+
+__all__ = ["KIND", "CustomStep", "MagSurveyParams", "SurveyInputs", "survey_memory_mib"]
+
+_BASE_MIB = 700  # imports, and a survey's grids at the default cell size
+_BYTES_A_STATION = 440  # measured: 1.1 GB at 1e6 stations, 5 GB at 1e7
+_MARGIN = 1.25
+_MOST_STATIONS = 20_000_000  # the readers thin what is larger
+_ROW_BYTES = {".xz": 2.0, ".bz2": 3.0, ".zst": 4.0, ".gz": 6.0, ".zip": 6.0, ".parquet": 15.0}
+_PLAIN_ROW_BYTES, _UNKNOWN_ROW_BYTES = 40.0, 20.0
+_ONE_CORE_STATIONS = 100_000
+
+
+class SurveyInputs(Parameters):
+    """Input files by role, under the names that they were uploaded with."""
+
+    survey: FileName | None = Field(default=None, description="Default: the only file left over.")
+    base_station: FileName | None = None
+    calibration: FileName | None = Field(default=None, description="Compensation flight.")
+    dem: FileName | None = Field(default=None, description="Ground elevation grid.")
+
+
+class CustomStep(ModuleParams):
+    """A client's module between two stages of the survey."""
+
+    at: Literal["conditioned", "gridded"] = Field(
+        default="conditioned",
+        description="After conditioning, over the readings; or after gridding, over the grid.",
+    )
+    channels: tuple[ColumnName, ...] = Field(
+        default=(), max_length=50,
+        description="Further columns that the module is shown after the reading, not changed.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _channels_of_stations(self) -> CustomStep:
+        if self.at == "gridded" and self.channels:
+            raise ValueError("leave channels out: a grid has none")
+        return self
+
+
+class MagSurveyParams(SurveyConfig):
+    """The whole job; every key of ``survey.toml`` but file paths, which are named under ``inputs``."""
+
+    inputs: SurveyInputs = SurveyInputs()
+    custom_step: CustomStep | None = None
+
+    @model_validator(mode="after")
+    def _no_paths(self) -> MagSurveyParams:
+        for role in ("base_station", "calibration", "dem"):
+            if getattr(self.input, role) is not None:
+                raise ValueError(f"upload the file and give its name as inputs.{role}")
+        return self
+
+
+def survey_memory_mib(params: Mapping[str, Any], input_bytes: int) -> int:
+    """Estimate the memory of a survey from its size; an attempt that runs out is given twice as much."""
+    return int(
+        _MARGIN * (_BASE_MIB + _stations(params, input_bytes) * _BYTES_A_STATION / 2**20)
+    ) + _module_mib(params)
+
+
+def _stations(params: Mapping[str, Any], input_bytes: int) -> float:
+    name = PurePath(params["inputs"]["survey"] or "")
+    row = _ROW_BYTES.get(name.suffix.lower(), _PLAIN_ROW_BYTES if name.name else _UNKNOWN_ROW_BYTES)
+    return min(input_bytes / row, _MOST_STATIONS)
+
+
+def _module_mib(params: Mapping[str, Any]) -> int:
+    step = params["custom_step"]
+    return 0 if step is None else int(step["memory_mib"])
+
+
+def _resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
+    return Resources(
+        cpus=1.0 if _stations(params, input_bytes) < _ONE_CORE_STATIONS else 2.0,
+        memory_mib=survey_memory_mib(params, input_bytes),
+        scratch_mib=512 + int(_stations(params, input_bytes) * 300 / 2**20),
+    )
+
+
+KIND = Kind(
+    name="mag_survey",
+    version="1",
+    title="A magnetic survey to grids, depths, drill targets and a report",
+    params=MagSurveyParams,
+    run="quetzalcore.workloads.mag_survey.task:run",
+    inputs=(1, 8),
+    tier="numeric",
+    resources=_resources,
+    wall_s=3600.0,
+    waits=True,
+    stages=("grid", "depth", "targets", "report"),
+    example={
+        "inputs": {"survey": "survey.csv", "base_station": "base.csv"},
+        "input": {"crs": "EPSG:32754", "date": "2024-05-14"},
+        "targets": {"top_n": 10},
+    },
+)

@@ -1,0 +1,74 @@
+"""Parameters of jobs: checked by a kind's model, and brought into one canonical form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from quetzalcore.errors import BadParameter, Where
+from quetzalcore.workloads.kind import Kind
+
+__all__ = ["Parameters", "canonical_params"]
+
+_SHOWN = 60  # characters of a wrong value; it may be a megabyte
+_UNKNOWN = "extra_forbidden"
+_MISSING = "missing"
+
+
+class Parameters(BaseModel):
+    """What every kind's parameters inherit: unknown keys, NaN and infinities are refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+def canonical_params(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check parameters and give them as JSON values with every default filled in.
+
+    What means the same comes out the same, so that it can be part of a reuse key.
+
+    Raises
+    ------
+    BadParameter
+        Naming the field that is wrong, what was given and what is allowed.
+    """
+    try:
+        return kind.params.model_validate(given).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    raise BadParameter(
+        _detail(str(first["type"]), field, first.get("input")),
+        hint=_hint(str(first["type"]), str(first["msg"]), kind),
+        where=Where(field=field or None),
+    )
+
+
+def _detail(problem: str, field: str, value: object) -> str:
+    if problem == _UNKNOWN:
+        return f"there is no parameter {field}"
+    if problem == _MISSING:
+        return f"the parameter {field} is missing"
+    if problem == "value_error":
+        return "the parameters do not go together" if not field else f"{field} is not right"
+    return f"{field or 'the value'} is {_short(value)}"
+
+
+def _hint(problem: str, message: str, kind: Kind) -> str:
+    if problem == _UNKNOWN:
+        return f"remove it, or use one of {', '.join(sorted(kind.params.model_fields))}"
+    if problem == _MISSING:
+        return "give it" + (f", for example {json.dumps(kind.example)}" if kind.example else "")
+    plain = message.removeprefix("Value error, ").rstrip(".")
+    return plain[:1].lower() + plain[1:]
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

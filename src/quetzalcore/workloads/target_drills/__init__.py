@@ -1,0 +1,3 @@
+"""Ranked drill targets of an anomaly field."""
+
+from __future__ import annotations
