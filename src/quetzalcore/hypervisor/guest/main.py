@@ -1,0 +1,37 @@
+"""What a VM runs first: get ready, say so, wait for a task, run it, end."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from quetzalcore.hypervisor.guest import one_task, wire
+from quetzalcore.hypervisor.guest.tiers import preload
+
+__all__ = ["BOOTSTRAP", "main"]
+
+# ``python -I -S -c BOOTSTRAP TIER PATH ...``: no site processing, the host's module path as it is.
+BOOTSTRAP = (
+    "import sys; sys.path += sys.argv[2:]; "
+    "from quetzalcore.hypervisor.guest.main import main; main(sys.argv[1])"
+)
+
+
+def main(tier: str) -> None:
+    """Serve the host until it has nothing more to say; never returns."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    preload(tier)
+    wire.send({"type": "ready", "tier": tier})
+    import quetzalcore.workloads.task  # noqa: F401, PLC0415 -- every task needs it; the host need not wait for it
+
+    said = wire.receive()
+    if said is None:
+        os._exit(0)
+    if said["type"] == "serve":
+        from quetzalcore.hypervisor.guest.branches import serve  # noqa: PLC0415 -- few VMs fork
+
+        said = serve()
+        if said is None:
+            os._exit(0)
+    one_task.run(said)
+    os._exit(0)

@@ -1,0 +1,133 @@
+"""Runs one task and tells the host how it ended."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import sys
+
+from quetzalcore.hypervisor.guest.output import Capture
+from quetzalcore.hypervisor.guest.tiers import seed
+from quetzalcore.hypervisor.guest.wire import CHANNEL, encode, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from quetzalcore.workloads.task import TaskContext
+
+__all__ = ["run"]
+
+_LINE_BYTES = 60 << 10
+_RESULT_BYTES = (8 << 20) - 256
+_ORPHANED = 70  # the exit status of a guest whose host is gone
+
+
+def run(said: Mapping[str, Any]) -> None:
+    """Run the task of a ``task`` message and send its end; never raises."""
+    channel = _Channel()
+    _thread.start_new_thread(_end_with_the_host, ())
+    capture = Capture(channel.log)
+    usage: dict[str, object] = {}
+    try:
+        end = channel.result(_call(said, channel, usage), usage)
+    except BaseException as error:  # noqa: BLE001 -- the edge of the VM: the host says it to the owner
+        from quetzalcore.hypervisor.guest.failures import failure  # noqa: PLC0415
+
+        end = encode({**failure(error), "vgpu": usage})
+        _print_defect(error)
+    capture.close()
+    channel.send(end)
+
+
+class _Channel:
+    """Messages from any thread of the task, each whole and none longer than the host reads."""
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+
+    def send(self, line: bytes) -> None:
+        with self._lock:
+            write_all(line + b"\n")
+
+    def progress(self, stage: str, fraction: float, message: str = "") -> None:
+        self.send(
+            encode(
+                {
+                    "type": "progress",
+                    "stage": str(stage)[:200],
+                    "fraction": float(fraction),
+                    "message": str(message)[:1000],
+                }
+            )
+        )
+
+    def log(self, text: str) -> None:
+        self.send(encode({"type": "log", "text": str(text)[: _LINE_BYTES // 12]}))
+
+    def result(self, value: object, usage: dict[str, object]) -> bytes:
+        from collections.abc import Mapping as Documents  # noqa: PLC0415 -- loaded already
+
+        if not isinstance(value, Documents):
+            raise TypeError(f"the task gave a {type(value).__name__} instead of a JSON object")
+        line = encode({"type": "result", "value": dict(value), "vgpu": usage})
+        if len(line) > _RESULT_BYTES:
+            raise ValueError(
+                f"the result is {len(line) >> 20} MiB of JSON; 8 MiB are allowed: write a file"
+            )
+        return line
+
+
+def _call(said: Mapping[str, Any], channel: _Channel, usage: dict[str, object]) -> object:
+    module, _, name = said["run"].partition(":")
+    __import__(module)
+    function: Callable[[TaskContext], object] = getattr(sys.modules[module], name)
+    context = _context(said, channel)
+    seed(said["seed"])
+    if "quetzalcore.vgpu" not in sys.modules:
+        return function(context)
+    from quetzalcore.hypervisor.guest.device import leased  # noqa: PLC0415
+
+    with leased(said["lease"], usage):
+        return function(context)
+
+
+def _context(said: Mapping[str, Any], channel: _Channel) -> TaskContext:
+    from pathlib import Path  # noqa: PLC0415
+
+    from quetzalcore.workloads.task import TaskContext  # noqa: PLC0415
+
+    folder = Path(os.environ.get("QUETZAL_IN", "/in")) / said["folder"]  # noqa: TID251 -- the guest is a process's edge
+    output = Path(os.environ.get("QUETZAL_OUT", "/out")) / said["folder"]  # noqa: TID251 -- likewise
+    return TaskContext(
+        params=said["params"],
+        inputs={name: folder / name for name in said["inputs"]},
+        output=output,
+        progress=channel.progress,
+        log=channel.log,
+        cores=said["lease"]["cores"],
+        memory_mib=said["lease"]["memory_mib"],
+        stage=said["stage"],
+        seed=said["seed"],
+        settings=said["settings"],
+    )
+
+
+def _end_with_the_host() -> None:
+    """Wait for the host to close the channel, which it does by dying, and end at once."""
+    try:
+        while os.read(CHANNEL, 1):
+            continue
+    except OSError:
+        return  # the task has closed the channel itself; the host has seen it
+    os._exit(_ORPHANED)
+
+
+def _print_defect(error: BaseException) -> None:
+    if error.__traceback__ is None or getattr(error, "code", None) is not None:
+        return
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except (OSError, ValueError):
+        return  # nowhere to print

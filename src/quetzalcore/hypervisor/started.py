@@ -1,0 +1,158 @@
+"""A VM from its start to its end: launched, ready, and gone with everything in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quetzalcore.errors import Retryable
+from quetzalcore.hypervisor.channel import Channel
+from quetzalcore.hypervisor.guest.main import BOOTSTRAP
+from quetzalcore.hypervisor.runtime import Launch, Machine, Runtime, Stats
+from quetzalcore.hypervisor.spec import Limit, Tier, VMSpec
+
+__all__ = ["Birth", "StartedVM", "VMLost", "guest_command", "guest_paths", "start"]
+
+_READY_S = 60.0  # a cold numeric VM on a busy host takes seconds
+
+
+class VMLost(Retryable):
+    """A VM ended, or did not come up, through no fault of its task."""
+
+    code = "vm_lost"
+    title = "The VM was lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """What a VM is started with; ``folder`` is its own and need not exist."""
+
+    vm_id: str
+    spec: VMSpec
+    folder: Path
+    runtime: Runtime
+    readable: tuple[Path, ...] = ()
+    clock: Callable[[], float]
+
+
+@dataclass(slots=True, kw_only=True)
+class StartedVM:
+    """A VM that has said that it is ready."""
+
+    vm_id: str
+    spec: VMSpec
+    folder: Path
+    runtime: Runtime
+    machine: Machine
+    channel: Channel
+    start_s: float
+
+    async def resize(self, spec: VMSpec) -> None:
+        """Give it the limits of the job that it gets."""
+        await self.runtime.resize(self.machine, spec)
+        self.spec = spec
+
+    def enforces(self, limit: Limit) -> bool:
+        """Say whether its runtime holds a limit."""
+        return limit in self.runtime.probe().enforces
+
+    async def exit_status(self) -> int:
+        """Wait for its end; negative for a signal."""
+        return await self.machine.wait()
+
+    def terminate(self) -> None:
+        """Ask its first process to end."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.machine.pid, signal.SIGTERM)
+
+    def stats(self) -> Stats:
+        """Say what it has used; also after its end, until ``end``."""
+        return self.runtime.stats(self.machine)
+
+    async def end(self) -> None:
+        """End every process of it and wait until none is left. Idempotent."""
+        self.channel.close()
+        await self.runtime.kill(self.machine)
+
+
+async def start(birth: Birth) -> StartedVM:
+    """Launch a VM and wait until it is ready; ``VMLost`` if it never is, and nothing of it stays."""
+    began = birth.clock()
+    for name in ("in", "out"):
+        (birth.folder / name).mkdir(parents=True, exist_ok=True)
+    ours, theirs = socket.socketpair()
+    channel = await Channel.over(ours, birth.clock)
+    try:
+        machine = await birth.runtime.launch(
+            Launch(
+                vm_id=birth.vm_id,
+                spec=birth.spec,
+                folder=birth.folder,
+                command=guest_command(birth.spec.tier),
+                channel=theirs.fileno(),
+                readable=birth.readable,
+            )
+        )
+    except BaseException:
+        channel.close()
+        raise
+    finally:
+        theirs.close()
+    vm = StartedVM(
+        vm_id=birth.vm_id,
+        spec=birth.spec,
+        folder=birth.folder,
+        runtime=birth.runtime,
+        machine=machine,
+        channel=channel,
+        start_s=0.0,
+    )
+    await _become_ready(vm)
+    vm.start_s = birth.clock() - began
+    return vm
+
+
+async def _become_ready(vm: StartedVM) -> None:
+    try:
+        ready = await asyncio.wait_for(asyncio.shield(vm.channel.ready), _READY_S)
+    except TimeoutError:
+        ready = False
+    if ready:
+        return
+    await vm.end()
+    raise VMLost(
+        f"the VM did not come up{_last_words(vm.machine)}",
+        hint="it is tried again; quetzal doctor tells what the host lacks",
+    )
+
+
+def _last_words(machine: Machine) -> str:
+    console = getattr(machine, "console", None)
+    lines = console().strip().splitlines() if console is not None else []
+    return f" ({lines[-1][:300]})" if lines else ""
+
+
+def guest_command(tier: Tier) -> Sequence[str]:
+    """Give the command line of a guest: this interpreter, isolated, with this process's modules."""
+    paths = [str(path) for path in guest_paths()]
+    return (sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(tier), *paths)
+
+
+def guest_paths() -> tuple[Path, ...]:
+    """Give the folders of modules that a guest sees besides the standard library."""
+    standard = {Path(path) for path in (sys.prefix, sys.base_prefix)}
+    return tuple(
+        path
+        for path in map(Path, sys.path)
+        if path.is_absolute()
+        and path.is_dir()
+        and path not in standard
+        and not (path.is_relative_to(sys.base_prefix) and "site-packages" not in path.parts)
+    )

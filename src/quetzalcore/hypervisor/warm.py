@@ -1,0 +1,121 @@
+"""Keeps VMs of one tier ready: does what ``pool.decide`` says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from quetzalcore.errors import QuetzalError
+from quetzalcore.hypervisor.pool import (
+    Asked,
+    Begin,
+    Bounds,
+    Closed,
+    ColdEnded,
+    Died,
+    End,
+    Event,
+    GoCold,
+    HandOver,
+    PoolState,
+    Started,
+    StartFailed,
+    Ticked,
+    decide,
+)
+from quetzalcore.hypervisor.started import StartedVM
+
+__all__ = ["WarmPool"]
+
+_TICK_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class WarmPool:
+    """VMs that wait for a job; each is handed over once and never comes back."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        *,
+        start: Callable[[], Awaitable[StartedVM]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._bounds = bounds
+        self._start = start
+        self._clock = clock
+        self._state = PoolState()
+        self._vms: dict[str, StartedVM] = {}
+        self._takers: deque[asyncio.Future[StartedVM | None]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticks: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to keep VMs ready."""
+        self._handle(Ticked(at_s=self._clock()))
+        self._ticks = asyncio.create_task(self._tick())
+
+    async def close(self) -> None:
+        """End every VM that nobody has taken, those included that are still starting."""
+        if self._ticks is not None:
+            self._ticks.cancel()
+        self._handle(Closed(at_s=self._clock()))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def take(self) -> StartedVM | None:
+        """Give a VM, now the caller's to end; None: start one yourself, then say ``cold_ended``."""
+        taker: asyncio.Future[StartedVM | None] = asyncio.get_running_loop().create_future()
+        self._takers.append(taker)
+        self._handle(Asked(at_s=self._clock()))
+        return await taker
+
+    def cold_ended(self) -> None:
+        """Say that a caller's own start is over."""
+        self._handle(ColdEnded(at_s=self._clock()))
+
+    def idle(self) -> tuple[StartedVM, ...]:
+        """Give the VMs that wait."""
+        return tuple(self._vms.values())
+
+    def _handle(self, event: Event) -> None:
+        self._state, actions = decide(self._state, event, self._bounds)
+        for action in actions:
+            match action:
+                case Begin():
+                    self._spawn(self._begin())
+                case HandOver(vm_id=vm_id):
+                    self._takers.popleft().set_result(self._vms.pop(vm_id))
+                case GoCold():
+                    self._takers.popleft().set_result(None)
+                case End(vm_id=vm_id):
+                    self._spawn(self._vms.pop(vm_id).end())
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self) -> None:
+        try:
+            vm = await self._start()
+        except (QuetzalError, OSError) as error:
+            _log.warning("a warm VM did not come up: %s", error)
+            self._handle(StartFailed(at_s=self._clock()))
+            return
+        self._vms[vm.vm_id] = vm
+        vm.channel.end.add_done_callback(lambda _: self._miss(vm))
+        self._handle(Started(at_s=self._clock(), vm_id=vm.vm_id))
+
+    def _miss(self, vm: StartedVM) -> None:
+        """Replace a VM that has ended, or has spoken unasked, while it waited."""
+        if self._vms.pop(vm.vm_id, None) is not None:
+            self._handle(Died(at_s=self._clock(), vm_id=vm.vm_id))
+            self._spawn(vm.end())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._handle(Ticked(at_s=self._clock()))
