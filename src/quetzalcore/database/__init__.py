@@ -10,9 +10,17 @@
 
 from __future__ import annotations
 
-from quetzalcore.database.database import Database, DatabaseUnavailable
+from quetzalcore.database.database import Announce, Database, DatabaseUnavailable
 from quetzalcore.database.migrations import migrate
 from quetzalcore.database.opening import open_database
 from quetzalcore.database.types import Document, Instant
 
-__all__ = ["Database", "DatabaseUnavailable", "Document", "Instant", "migrate", "open_database"]
+__all__ = [
+    "Announce",
+    "Database",
+    "DatabaseUnavailable",
+    "Document",
+    "Instant",
+    "migrate",
+    "open_database",
+]

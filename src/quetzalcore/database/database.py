@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from quetzalcore.errors import Retryable
 
-__all__ = ["Database", "DatabaseUnavailable"]
+__all__ = ["Announce", "Database", "DatabaseUnavailable"]
 
 T = TypeVar("T")
+# Whether others are to be woken: said beforehand, or found from the work's result.
+Announce = bool | Callable[[T], bool]
 
 
 class DatabaseUnavailable(Retryable):
@@ -31,7 +33,7 @@ class Database(Protocol):
         """Run work that only reads, on one snapshot or later; ``DatabaseUnavailable``."""
         ...
 
-    async def write(self, work: Callable[[Connection], T], *, announce: bool = False) -> T:
+    async def write(self, work: Callable[[Connection], T], *, announce: Announce[T] = False) -> T:
         """Run work in a write transaction that is on disk when this returns; ``DatabaseUnavailable``.
 
         An error raised by the work undoes all of it. ``announce`` wakes those who wait in ``changed``.

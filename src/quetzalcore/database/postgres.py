@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,14 +14,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quetzalcore.database.announcements import Announcements
-from quetzalcore.database.database import DatabaseUnavailable
+from quetzalcore.database.database import Announce, DatabaseUnavailable
 
 __all__ = ["PostgresDatabase", "open_postgres"]
 
 T = TypeVar("T")
 
 _CHANNEL = "quetzalcore"
-_ANNOUNCE = text("SELECT pg_notify('quetzalcore', '')")
+_ANNOUNCE = text("SELECT pg_notify('quetzalcore', :name)")
 _CONNECT_S = 5.0
 _COMMAND_S = 60.0
 _RELISTEN_S = 1.0
@@ -43,12 +44,13 @@ class PostgresDatabase:
         self._engine = _engine(url)
         self._announcements = Announcements()
         self._listening: asyncio.Task[None] | None = None
+        self._name = secrets.token_hex(8)  # so that our own notifications wake nobody twice
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work in a transaction; once more where the connection turns out to be dead."""
         return await self._run(work, announce=False)
 
-    async def write(self, work: Callable[[Connection], T], *, announce: bool = False) -> T:
+    async def write(self, work: Callable[[Connection], T], *, announce: Announce[T] = False) -> T:
         """Run work in a transaction; again after a deadlock or on a connection found dead before the commit."""
         return await self._run(work, announce=announce)
 
@@ -65,11 +67,11 @@ class PostgresDatabase:
             await asyncio.gather(self._listening, return_exceptions=True)
         await self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T], *, announce: bool) -> T:
+    async def _run(self, work: Callable[[Connection], T], *, announce: Announce[T]) -> T:
         for attempt in range(_TRIES):
             try:
                 async with self._engine.connect() as connection:
-                    result = await _work(connection, work, announce=announce)
+                    result, announced = await self._work(connection, work, announce)
                     await connection.commit()
             except _Again as again:
                 if attempt + 1 == _TRIES:
@@ -79,10 +81,28 @@ class PostgresDatabase:
                     raise self._unavailable(error) from error
                 raise
             else:
-                if announce:
+                if announced:
                     self._announcements.announce()
                 return result
         raise AssertionError  # pragma: no cover -- the last attempt returns or raises
+
+    async def _work(
+        self, connection: AsyncConnection, work: Callable[[Connection], T], announce: Announce[T]
+    ) -> tuple[T, bool]:
+        try:
+            result = await connection.run_sync(work)
+            announced = announce(result) if callable(announce) else announce
+            if announced:
+                await connection.execute(_ANNOUNCE, {"name": self._name})
+        except DBAPIError as error:
+            if error.connection_invalidated or _sqlstate(error) in _DEADLOCKS:
+                raise _Again(error) from error
+            raise
+        return result, announced
+
+    def _heard(self, _connection: object, _pid: int, _channel: str, name: str) -> None:
+        if name != self._name:
+            self._announcements.announce()
 
     def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
         cause = getattr(error, "orig", None) or error
@@ -104,7 +124,7 @@ class PostgresDatabase:
         ended = asyncio.Event()
         connection.add_termination_listener(lambda _connection: ended.set())
         try:
-            await connection.add_listener(_CHANNEL, lambda *_notice: self._announcements.announce())
+            await connection.add_listener(_CHANNEL, self._heard)
             self._announcements.announce()
             await ended.wait()
         finally:
@@ -118,20 +138,6 @@ class _Again(Exception):
     def __init__(self, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.cause = cause
-
-
-async def _work(
-    connection: AsyncConnection, work: Callable[[Connection], T], *, announce: bool
-) -> T:
-    try:
-        result = await connection.run_sync(work)
-        if announce:
-            await connection.execute(_ANNOUNCE)
-    except DBAPIError as error:
-        if error.connection_invalidated or _sqlstate(error) in _DEADLOCKS:
-            raise _Again(error) from error
-        raise
-    return result
 
 
 def _engine(url: URL) -> AsyncEngine:

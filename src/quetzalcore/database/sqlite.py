@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quetzalcore.database.announcements import Announcements
-from quetzalcore.database.database import DatabaseUnavailable
+from quetzalcore.database.database import Announce, DatabaseUnavailable
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
 
@@ -75,14 +75,14 @@ class SqliteDatabase:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, self._read, work)
 
-    async def write(self, work: Callable[[Connection], T], *, announce: bool = False) -> T:
+    async def write(self, work: Callable[[Connection], T], *, announce: Announce[T] = False) -> T:
         """Run work in a transaction that it may share with other works: each is undone alone."""
         if self._closed:
             raise DatabaseUnavailable(f"the database {self.path} is closed")
         order = _Order(work, Future())
         self._orders.put(order)
         result: T = await asyncio.wrap_future(order.done)
-        if announce:
+        if announce(result) if callable(announce) else announce:
             self._version = self._data_version()  # our own commit is no second change
             self._announcements.announce()
         return result

@@ -29,6 +29,7 @@ from quetzalcore.jobs.model import (
 __all__ = [
     "Admission",
     "Conflict",
+    "JobCounts",
     "JobFilter",
     "JobLedger",
     "Leadership",
@@ -146,6 +147,14 @@ class TenantLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobCounts:
+    """How many jobs there are in each state, and since when the first of the queue waits."""
+
+    by_state: Mapping[JobState, int]
+    oldest_queued_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """Which jobs a list shows; empty means any."""
 
@@ -231,8 +240,16 @@ class JobLedger(Protocol):
         """Delete jobs that ended before a time; give the artifact keys that nothing refers to now."""
         ...
 
-    async def changed(self, *, timeout_s: float) -> None:
-        """Return soon after somebody wrote to the ledger, or after the timeout."""
+    async def counts(self) -> JobCounts:
+        """Give the number of jobs by state; cheap at any number of jobs."""
+        ...
+
+    async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:
+        """Return soon after somebody wrote to the ledger, or after the timeout.
+
+        Gives a number; handed in as ``seen`` the next time, no write in between is missed
+        (a timeout of 0 gives the number at once).
+        """
         ...
 
 

@@ -1,0 +1,33 @@
+"""The database's troubles in the ledger's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from quetzalcore.database import Announce, Database, DatabaseUnavailable
+from quetzalcore.jobs.ledger import LedgerUnavailable
+
+__all__ = ["reading", "writing"]
+
+T = TypeVar("T")
+
+
+async def reading(database: Database, work: Callable[[Connection], T]) -> T:
+    """Run work that only reads; ``LedgerUnavailable``."""
+    try:
+        return await database.read(work)
+    except DatabaseUnavailable as error:
+        raise LedgerUnavailable(error.detail, hint=error.hint) from error
+
+
+async def writing(
+    database: Database, work: Callable[[Connection], T], *, announce: Announce[T] = False
+) -> T:
+    """Run work that writes; ``LedgerUnavailable``."""
+    try:
+        return await database.write(work, announce=announce)
+    except DatabaseUnavailable as error:
+        raise LedgerUnavailable(error.detail, hint=error.hint) from error

@@ -1,0 +1,230 @@
+"""The tables of jobs, and the indexes that keep every question quick at a million jobs."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    text,
+)
+
+from quetzalcore.database import Document, Instant
+
+__all__ = [
+    "KEYED",
+    "LIVE",
+    "QUEUED",
+    "REUSABLE",
+    "attempts",
+    "dropped",
+    "events",
+    "files",
+    "jobs",
+    "leadership",
+    "metadata",
+    "nodes",
+    "tallies",
+    "uploads",
+]
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("cpus", Float, nullable=False),
+    Column("memory_mib", Integer, nullable=False),
+    Column("vgpus", Integer, nullable=False),
+    Column("scratch_mib", Integer, nullable=False),
+    Column("submitted_at", Instant, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("max_attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("live_attempt", Text, nullable=False),
+    Column("memory_doubled", Boolean, nullable=False),
+    Column("from_stage", Text, nullable=False),
+    Column("cached", Boolean, nullable=False),
+    Column("last_event", Integer, nullable=False),
+    Column("progress_events", Integer, nullable=False),
+    Column("log_events", Integer, nullable=False),
+    Column("idempotency_key", Text, nullable=False),
+    Column("request_digest", Text, nullable=False),
+    Column("reuse_key", Text, nullable=False),
+    Column("progress", Document),
+    Column("failure", Document),
+    Column("request", Document, nullable=False),
+    Column("result", Document),
+)
+
+# Conditions of partial indexes. A query must use the same words, for a bound parameter hides the index.
+QUEUED = jobs.c.state == text("'queued'")
+KEYED = jobs.c.idempotency_key != text("''")
+REUSABLE = and_(jobs.c.state == text("'succeeded'"), jobs.c.reuse_key != text("''"))
+_ENDED = jobs.c.finished_at.is_not(None)
+
+Index("jobs_state", jobs.c.state, jobs.c.id)
+Index("jobs_tenant_state", jobs.c.tenant, jobs.c.state, jobs.c.id)
+Index("jobs_tenant_kind_state", jobs.c.tenant, jobs.c.kind, jobs.c.state, jobs.c.id)
+Index("jobs_tenant_user_state", jobs.c.tenant, jobs.c.user, jobs.c.state, jobs.c.id)
+Index("jobs_kind_state", jobs.c.kind, jobs.c.state, jobs.c.id)
+Index(
+    "jobs_waiting",
+    jobs.c.priority.desc(),
+    jobs.c.queued_at,
+    jobs.c.id,
+    sqlite_where=QUEUED,
+    postgresql_where=QUEUED,
+)
+Index(
+    "jobs_tenant_waiting",
+    jobs.c.tenant,
+    jobs.c.priority.desc(),
+    jobs.c.queued_at,
+    jobs.c.id,
+    sqlite_where=QUEUED,
+    postgresql_where=QUEUED,
+)
+Index("jobs_queued_at", jobs.c.queued_at, sqlite_where=QUEUED, postgresql_where=QUEUED)
+Index(
+    "jobs_idempotency_key",
+    jobs.c.tenant,
+    jobs.c.idempotency_key,
+    unique=True,
+    sqlite_where=KEYED,
+    postgresql_where=KEYED,
+)
+Index(
+    "jobs_reuse_key",
+    jobs.c.tenant,
+    jobs.c.reuse_key,
+    jobs.c.finished_at,
+    sqlite_where=REUSABLE,
+    postgresql_where=REUSABLE,
+)
+Index("jobs_finished_at", jobs.c.finished_at, sqlite_where=_ENDED, postgresql_where=_ENDED)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("cpus", Float, nullable=False),
+    Column("memory_mib", Integer, nullable=False),
+    Column("vgpus", Integer, nullable=False),
+    Column("scratch_mib", Integer, nullable=False),
+    Column("used", Document),
+    Column("failure", Document),
+)
+
+LIVE = attempts.c.finished_at.is_(None)
+
+Index("attempts_job", attempts.c.job_id, attempts.c.number)
+# What makes two live attempts of a job impossible, whatever the code above it does.
+Index(
+    "attempts_live",
+    attempts.c.job_id,
+    unique=True,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
+)
+Index("attempts_lease", attempts.c.lease_until, sqlite_where=LIVE, postgresql_where=LIVE)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", Document, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What a job reads (inputs) and what it made (artifacts); several jobs may refer to one stored file.
+files = Table(
+    "files",
+    metadata,
+    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+)
+Index("files_key", files.c.key)
+
+# Stored files that nothing refers to any more; a leader that has asked again has deleted them.
+dropped = Table(
+    "dropped_files",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("given_epoch", Integer, nullable=False),
+)
+
+# Running sums, kept in the transaction of every change: jobs by tenant and state, bytes by tenant.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+leadership = Table(
+    "leadership",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("lease_until", Instant, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("draining", Boolean, nullable=False),
+    Column("report", Document, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("declared_size", BigInteger),
+    Column("received", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("touched_at", Instant, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("key", Text, nullable=False),
+)
+Index("uploads_touched_at", uploads.c.touched_at)
+Index("uploads_key", uploads.c.key)
