@@ -100,9 +100,11 @@ def truth_rows(
 def compare_with_truth(bodies: tuple[TrueBody, ...], found: TargetSet) -> Comparison:
     """Give what the truth adds to the maps and the report of a run."""
     rings = tuple(_ring(body) for body in bodies)
+    compared, rows = truth_rows(bodies, found)
     return Comparison(
         overlays=(TrueBodies(rings=rings, names=tuple(body.name for body in bodies)),),
-        rows=truth_rows(bodies, found)[1],
+        rows=rows,
+        stray_targets=len(compared.false_targets),
     )
 
 

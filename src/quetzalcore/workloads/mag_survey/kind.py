@@ -33,6 +33,10 @@ class SurveyInputs(Parameters):
     base_station: FileName | None = None
     calibration: FileName | None = Field(default=None, description="Compensation flight.")
     dem: FileName | None = Field(default=None, description="Ground elevation grid.")
+    known_bodies: FileName | None = Field(
+        default=None,
+        description="Bodies that were there, as a simulation writes them; the result compares.",
+    )
 
 
 class CustomStep(ModuleParams):

@@ -38,6 +38,12 @@ class Comparison:
 
     overlays: tuple[MapOverlay, ...]
     rows: tuple[BodyComparison, ...]
+    stray_targets: int  # that lie near none of the bodies
+
+    def document(self) -> dict[str, Any]:
+        """Give it as the result tells it."""
+        found = sum(row.found_rank is not None for row in self.rows)
+        return {"found": found, "stray_targets": self.stray_targets, "bodies": to_json(self.rows)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,6 +109,8 @@ def run_survey(
             write_report(report, scratch / "report.html")
             request.progress("report", 1.0)
         told = to_json(result)
+        if comparison is not None:
+            told["comparison"] = comparison.document()
         told["artifacts"] = to_json(artifacts(scratch))
         text = json.dumps(told, indent=1, allow_nan=False, ensure_ascii=False)
         (scratch / "result.json").write_text(text + "\n", encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,11 +12,14 @@ from typing import Any
 from quetzalcore.errors import BadOutput, BadParameter, Where
 from quetzalcore.vgpu import limit_workers
 from quetzalcore.workloads.json_columns import as_table
+from quetzalcore.workloads.known_bodies import read_known_bodies
 from quetzalcore.workloads.mag_survey.analysis import CustomStep, Request
 from quetzalcore.workloads.mag_survey.config import SurveyConfig
 from quetzalcore.workloads.mag_survey.custom import ModuleStep
 from quetzalcore.workloads.mag_survey.kind import MagSurveyParams
-from quetzalcore.workloads.mag_survey.pipeline import run_survey
+from quetzalcore.workloads.mag_survey.pipeline import Comparison, run_survey
+from quetzalcore.workloads.mag_survey.target_finding import TargetSet
+from quetzalcore.workloads.simulated import compare_with_truth
 from quetzalcore.workloads.task import TaskContext
 
 __all__ = ["run"]
@@ -49,7 +52,7 @@ def run(task: TaskContext) -> Mapping[str, Any]:
             shown=lambda path: path.name,
         )
         with _room(task):
-            return run_survey(request, task.output).document
+            return run_survey(request, task.output, compare=_comparer(files)).document
 
 
 def _files_by_role(params: MagSurveyParams, inputs: Mapping[str, Path]) -> dict[str, Path]:
@@ -79,6 +82,13 @@ def _left_over(names: set[str]) -> str:
         hint="name it: inputs.survey, and the other files by their roles",
         where=Where(field="inputs.survey"),
     )
+
+
+def _comparer(files: Mapping[str, Path]) -> Callable[[TargetSet], Comparison] | None:
+    if "known_bodies" not in files:
+        return None
+    bodies = read_known_bodies(files["known_bodies"])
+    return lambda found: compare_with_truth(bodies, found)
 
 
 def _config(params: MagSurveyParams, files: Mapping[str, Path], *, cores: int) -> SurveyConfig:
