@@ -109,12 +109,12 @@ class Agent:
     def node(self) -> Node:
         """Say who this node is and what is free on it."""
         held = [a.assignment.resources for a in self._attempts.values() if not a.finished]
-        count = self._vms.count()
+        count = self._vms.stats()
         return replace(
             self._node,
             free=_without(self._node.total, held),
             active_vms=count.active,
-            warm_vms=count.warm,
+            warm_vms=sum(count.warm.values()),
         )
 
     def is_abandoned(self, silence_s: float) -> bool:
@@ -123,14 +123,13 @@ class Agent:
         return not running and self._now() - self._heard_at > silence_s
 
     async def close(self) -> None:
-        """Kill everything that runs and leave nothing behind."""
+        """Kill everything that runs; the hypervisor is closed by whoever opened it."""
         if self._timer is not None:
             self._timer.cancel()
         for attempt in self._attempts.values():
             attempt.stop(_CLOSED)
         for attempt in tuple(self._attempts.values()):
             await attempt.wait()
-        await self._vms.close()
         await self._transfer.close()
 
     def _start(self, command: Start) -> None:

@@ -23,7 +23,7 @@ from quetzalcore.cluster.messages import (
 from quetzalcore.cluster.transfer import Transfer
 from quetzalcore.cluster.vms import VMs
 from quetzalcore.errors import QuetzalError
-from quetzalcore.hypervisor.protocol import Logged as VmLogged
+from quetzalcore.hypervisor.flow import Said
 from quetzalcore.hypervisor.protocol import Progressed as VmProgressed
 from quetzalcore.hypervisor.spec import Outcome, Product, Task, Tier, Trust, VMSpec
 from quetzalcore.jobs.model import Artifact, Failure, Remedy
@@ -98,11 +98,12 @@ class Attempt:
             _task(self.assignment, inputs),
             on_event=self._tell,
             forkable=self.assignment.forkable,
+            vm_id=self.assignment.attempt_id,
         )
         try:
             artifacts = await self._deliver(outcome)
         finally:
-            await self._means.vms.discard(outcome)
+            self._means.vms.discard(self.assignment.attempt_id)
         return {
             "ending": "failed" if outcome.failure else "succeeded",
             "result": outcome.result,
@@ -141,7 +142,7 @@ class Attempt:
         await asyncio.gather(*(put(product) for product in outcome.products))
         return tuple(_artifact(product) for product in outcome.products)
 
-    def _tell(self, said: VmProgressed | VmLogged) -> None:
+    def _tell(self, said: Said) -> None:
         kind = Progressed if isinstance(said, VmProgressed) else LogLine
         self._means.report(kind, self.assignment, **asdict(said))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import itertools
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
-from quetzalcore.cluster.vms import VmCount
-from quetzalcore.hypervisor.protocol import Logged, Progressed
+from quetzalcore.hypervisor.channel import Listener
+from quetzalcore.hypervisor.hypervisor import HypervisorStats
+from quetzalcore.hypervisor.protocol import Progressed
 from quetzalcore.hypervisor.spec import Outcome, Product, Task, VMSpec
 from quetzalcore.jobs.model import Failure, Remedy, Usage
 
@@ -24,7 +24,6 @@ class FakeVMs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._numbers = itertools.count()
         self.begun: list[Task] = []
         self.ended: list[Task] = []
         self.killed: list[Task] = []
@@ -34,13 +33,15 @@ class FakeVMs:
         spec: VMSpec,
         task: Task,
         *,
-        on_event: Callable[[Progressed | Logged], None],
+        on_event: Listener | None = None,
         forkable: bool = False,
+        vm_id: str = "",
     ) -> Outcome:
         """Do what the parameters say."""
         self.begun.append(task)
         try:
-            on_event(Progressed(stage="work", fraction=0.0))
+            if on_event is not None:
+                on_event(Progressed(stage="work", fraction=0.0))
             await asyncio.sleep(task.params.get("sleep_s", 0.0))
         except asyncio.CancelledError:
             self.killed.append(task)
@@ -60,26 +61,30 @@ class FakeVMs:
         return Outcome(
             result={"echo": task.params.get("echo", ""), **read},
             failure=None,
-            products=self._products(task),
+            products=self._products(vm_id, task),
             used=used,
         )
 
-    async def discard(self, outcome: Outcome) -> None:
+    def discard(self, vm_id: str) -> None:
         """Delete what was produced."""
-        for product in outcome.products:
-            product.path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder / vm_id, ignore_errors=True)
 
-    def count(self) -> VmCount:
+    def stats(self) -> HypervisorStats:
         """Count what runs."""
-        return VmCount(active=len(self.begun) - len(self.ended))
+        return HypervisorStats(
+            active=len(self.begun) - len(self.ended),
+            warm={},
+            starts=len(self.begun),
+            warm_starts=0,
+            start_s={},
+            idle_memory_mib=0.0,
+        )
 
-    async def close(self) -> None:
-        """Do nothing."""
-
-    def _products(self, task: Task) -> tuple[Product, ...]:
+    def _products(self, vm_id: str, task: Task) -> tuple[Product, ...]:
         products = []
         for name, text in task.params.get("products", {}).items():
-            path = self._folder / f"product-{next(self._numbers)}"
+            path = self._folder / vm_id / name
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             products.append(
                 Product(

@@ -74,7 +74,7 @@ class HttpMover:
         have = target.stat().st_size if target.exists() else 0  # noqa: ASYNC240 -- a short call
         if have >= link.size > 0:
             return
-        wanted = {"Range": f"bytes={have}-"} if have else {}
+        wanted = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         async with self._client.stream("GET", link.url, headers=wanted) as answer:
             if answer.status_code == _RANGE_BEYOND:
                 target.unlink()  # noqa: ASYNC240 -- a short call
@@ -94,7 +94,7 @@ class HttpMover:
 
 async def _copy(answer: httpx.Response, write: Callable[[bytes], object], *, room: int) -> None:
     """Write what comes, at most ``room`` bytes: a longer file is not the one that was promised."""
-    async for chunk in answer.aiter_bytes(_CHUNK):
+    async for chunk in answer.aiter_raw(_CHUNK):
         room -= len(chunk)
         write(chunk)
         if room < 0:

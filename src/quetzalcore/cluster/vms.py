@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from quetzalcore.hypervisor.protocol import Logged, Progressed
+from quetzalcore.hypervisor.channel import Listener
+from quetzalcore.hypervisor.hypervisor import HypervisorStats
 from quetzalcore.hypervisor.spec import Outcome, Task, VMSpec
 
-__all__ = ["VMs", "VmCount"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmCount:
-    """How many VMs there are on the node now."""
-
-    active: int = 0
-    warm: int = 0
+__all__ = ["VMs"]
 
 
 class VMs(Protocol):
@@ -28,20 +19,17 @@ class VMs(Protocol):
         spec: VMSpec,
         task: Task,
         *,
-        on_event: Callable[[Progressed | Logged], None],
+        on_event: Listener | None = None,
         forkable: bool = False,
+        vm_id: str = "",
     ) -> Outcome:
-        """Run one task; a cancelled call has killed its VM, all of it, when it returns."""
+        """Run one task; a cancelled call has killed its VM, all of it, when it raises."""
         ...
 
-    async def discard(self, outcome: Outcome) -> None:
-        """Delete what an outcome's products take on the disk."""
+    def discard(self, vm_id: str) -> None:
+        """Delete a VM's products from this host."""
         ...
 
-    def count(self) -> VmCount:
+    def stats(self) -> HypervisorStats:
         """Count the VMs."""
-        ...
-
-    async def close(self) -> None:
-        """End every VM and leave nothing behind."""
         ...

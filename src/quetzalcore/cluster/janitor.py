@@ -1,0 +1,78 @@
+"""Deletes what is kept no longer: ended jobs, files that nothing refers to, uploads that nobody used."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quetzalcore.errors import Retryable
+from quetzalcore.jobs.artifacts import ArtifactStore
+from quetzalcore.jobs.ledger import JobLedger
+from quetzalcore.jobs.uploads import UploadBook
+
+__all__ = ["Janitor", "JanitorConfig"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JanitorConfig:
+    """How long things are kept, and how often that is looked at."""
+
+    retention: dt.timedelta = dt.timedelta(days=90)
+    uploads: dt.timedelta = dt.timedelta(days=2)
+    every_s: float = 600.0
+    batch: int = 200
+
+
+class Janitor:
+    """Works only under a leader's epoch."""
+
+    def __init__(
+        self,
+        ledger: JobLedger,
+        store: ArtifactStore,
+        config: JanitorConfig,
+        *,
+        clock: Callable[[], dt.datetime],
+        uploads: UploadBook | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._store = store
+        self._config = config
+        self._clock = clock
+        self._uploads = uploads
+
+    async def run(self, epoch: int) -> None:
+        """Clean up now and then, until cancelled or deposed."""
+        while True:
+            await asyncio.sleep(self._config.every_s)
+            try:
+                await self.clean(epoch)
+            except Retryable as error:
+                log.warning("%s; cleaning up later", error)
+
+    async def clean(self, epoch: int) -> None:
+        """Delete everything that is due; what a crash leaves undone is found again next time."""
+        await self._forget_jobs(epoch)
+        await self._drop_uploads()
+
+    async def _forget_jobs(self, epoch: int) -> None:
+        before = self._clock() - self._config.retention
+        while keys := await self._ledger.forget(
+            before=before, limit=self._config.batch, epoch=epoch
+        ):
+            for key in keys:
+                await self._store.delete(key)
+
+    async def _drop_uploads(self) -> None:
+        if self._uploads is None:
+            return
+        before = self._clock() - self._config.uploads
+        for upload in await self._uploads.abandoned(before=before, limit=self._config.batch):
+            if upload.key:
+                await self._store.delete(upload.key)
+            await self._uploads.delete(upload.id)

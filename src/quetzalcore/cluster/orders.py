@@ -1,0 +1,47 @@
+"""What a master tells an agent of a job, and under which keys its files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from quetzalcore.cluster.book import Held
+from quetzalcore.cluster.messages import Assignment, InputLink
+from quetzalcore.jobs.model import Job
+
+__all__ = ["artifact_key", "assignment", "attempt_prefix"]
+
+
+def attempt_prefix(held: Held) -> str:
+    """Give the prefix of an attempt's artifacts."""
+    return f"tenants/{held.tenant}/jobs/{held.job_id}/{held.attempt_id}"
+
+
+def artifact_key(held: Held, name: str) -> str:
+    """Give the key of one artifact of an attempt."""
+    return f"{attempt_prefix(held)}/{name}"
+
+
+def assignment(
+    job: Job, held: Held, urls: Mapping[str, str], *, lease_s: float, trust: str
+) -> Assignment:
+    """Put a job and the links to its inputs (by name) into the order for its attempt."""
+    request = job.request
+    return Assignment(
+        attempt_id=held.attempt_id,
+        job_id=held.job_id,
+        tenant=held.tenant,
+        kind=request.kind,
+        run=request.run,
+        params=request.params,
+        inputs=tuple(
+            InputLink(name=file.name, url=urls[file.name], size=file.size, sha256=file.sha256)
+            for file in request.inputs
+        ),
+        resources=held.resources,
+        tier=request.tier,
+        forkable=request.forkable,
+        wall_s=request.wall_s,
+        trust=trust,
+        stage=job.from_stage,
+        lease_s=lease_s,
+    )
