@@ -38,7 +38,7 @@ def test_what_is_no_json_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ({"bodies": []}, "valid list"),
+        ({"bodies": []}, "valid array"),
         ([{**BODY, "easting_m": "here"}], r"0\.easting_m"),
         ([{k: v for k, v in BODY.items() if k != "kind"}], r"0\.kind"),
     ],
