@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["ApiKey", "Principal", "Role", "User"]
+__all__ = ["ApiKey", "AuditLine", "Principal", "Role", "User"]
 
 
 class Role(StrEnum):
@@ -39,6 +39,19 @@ class User:
     role: Role
     created_at: dt.datetime
     disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """Who did what to what; ``user`` is empty where nobody was known. ``sequence`` rises."""
+
+    sequence: int
+    at: dt.datetime
+    user: str
+    tenant: str
+    key_id: str
+    action: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Protocol
 
 from quetzalcore.errors import UserMistake
-from quetzalcore.identity.model import ApiKey, Principal, Role, User
+from quetzalcore.identity.model import ApiKey, AuditLine, Principal, Role, User
 
-__all__ = ["Forbidden", "IdentityStore", "NotAuthenticated"]
+__all__ = ["Forbidden", "IdentityStore", "NoSuchIdentity", "NotAuthenticated"]
 
 
 class NotAuthenticated(UserMistake):
@@ -16,6 +16,13 @@ class NotAuthenticated(UserMistake):
 
     code = "not_authenticated"
     title = "Who are you?"
+
+
+class NoSuchIdentity(UserMistake):
+    """There is no such user or key, or it belongs to another tenant."""
+
+    code = "not_found"
+    title = "Not found"
 
 
 class Forbidden(UserMistake):
@@ -39,7 +46,7 @@ class IdentityStore(Protocol):
         ...
 
     async def disable_user(self, name: str, *, tenant: str = "") -> None:
-        """Disable a user and end all keys and sessions."""
+        """Disable a user and end all keys and sessions; ``NoSuchIdentity``."""
         ...
 
     async def create_key(
@@ -51,7 +58,7 @@ class IdentityStore(Protocol):
         expires_at: dt.datetime | None = None,
         now: dt.datetime,
     ) -> tuple[ApiKey, str]:
-        """Make a key; the second value is the secret, never to be seen again."""
+        """Make a key; the second value is the secret, never to be seen again. ``NoSuchIdentity``."""
         ...
 
     async def keys(self, *, tenant: str = "", user: str = "") -> tuple[ApiKey, ...]:
@@ -59,7 +66,7 @@ class IdentityStore(Protocol):
         ...
 
     async def revoke_key(self, key_id: str, *, tenant: str = "") -> None:
-        """Make a key useless at once."""
+        """Make a key useless at once; ``NoSuchIdentity``."""
         ...
 
     async def by_key(self, secret: str, *, now: dt.datetime) -> Principal:
@@ -82,4 +89,14 @@ class IdentityStore(Protocol):
         self, who: Principal | None, action: str, subject: str, *, now: dt.datetime
     ) -> None:
         """Write one line of the audit trail."""
+        ...
+
+    async def trail(
+        self, *, tenant: str = "", before: int = 0, limit: int = 100
+    ) -> tuple[AuditLine, ...]:
+        """Give lines of the audit trail, newest first; ``before`` is a line's sequence."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads."""
         ...
