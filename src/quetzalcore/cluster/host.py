@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from quetzalcore.cluster.fakes import FakeVMs
 from quetzalcore.cluster.vms import VMs
+from quetzalcore.hypervisor.choice import choose
+from quetzalcore.hypervisor.hypervisor import Hypervisor
+from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
+from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
+from quetzalcore.hypervisor.spec import Tier, Trust
 from quetzalcore.jobs.model import Node, Resources
 
-__all__ = ["HostSettings", "open_host"]
+__all__ = ["HostSettings", "describe", "find_runtimes", "open_host", "trust_of"]
 
 _MEMORY_SHARE = 0.8  # the rest is for the platform and the system
 _MIB = 1 << 20
@@ -42,14 +46,56 @@ class HostSettings(BaseModel):
 @asynccontextmanager
 async def open_host(settings: HostSettings) -> AsyncIterator[tuple[Node, VMs]]:
     """Open the node's hypervisor and describe the node."""
+    runtimes = find_runtimes(settings.runtime)
+    trust = trust_of(runtimes)
+    warm = {Tier.BARE: settings.warm_bare, Tier.NUMERIC: settings.warm_numeric}
+    async with Hypervisor.open(
+        folder=settings.folder / "vms",
+        runtimes=runtimes,
+        warm={tier: count for tier, count in warm.items() if count},
+        trust=trust,
+    ) as vms:
+        yield describe(settings, choose(runtimes, trust).probe(), trust), vms
+
+
+def describe(settings: HostSettings, walls: Capabilities, trust: Trust) -> Node:
+    """Say what the node has and what its runtime enforces."""
     total = Resources(
-        cpus=settings.cpus or float(len(os.sched_getaffinity(0))),
+        cpus=settings.cpus or float(_cores()),
         memory_mib=settings.memory_mib or int(_physical_memory_mib() * _MEMORY_SHARE),
         vgpus=settings.vgpus,
         scratch_mib=_free_disk_mib(settings.folder) // 2,
     )
-    node = Node(id=settings.node_id, address=settings.address, total=total, free=total)
-    yield node, FakeVMs(settings.folder)
+    return Node(
+        id=settings.node_id,
+        address=settings.address,
+        total=total,
+        free=total,
+        trust=str(trust),
+        runtime=walls.name,
+        enforces=tuple(sorted(walls.enforces)),
+    )
+
+
+def trust_of(runtimes: Sequence[Runtime]) -> Trust:
+    """Say whose work a node may run: a tenant's if a runtime enforces every limit, else its owner's."""
+    try:
+        choose(runtimes, Trust.TENANT)
+    except CannotEnforce:
+        return Trust.OWNER
+    return Trust.TENANT
+
+
+def find_runtimes(name: str) -> tuple[Runtime, ...]:
+    """Give the runtime of a name, or for ``auto`` all there are, the strongest first."""
+    known: dict[str, Runtime] = {"process": ProcessRuntime()}
+    return tuple(known.values()) if name == "auto" else (known[name],)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _physical_memory_mib() -> int:

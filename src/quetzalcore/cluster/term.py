@@ -102,6 +102,7 @@ class Term:
         self._heard_at: dict[str, float] = {}
         self._changed_at = 0.0
         self._stored: dict[str, int] = {}
+        self._seen: int | None = None
         self._starting: set[str] = set()
         self._wake = asyncio.Event()
         self._look = asyncio.Event()
@@ -299,7 +300,7 @@ class Term:
 
     async def _listen(self) -> None:
         """Wake the others when somebody has written to the ledger."""
-        await self._seams.ledger.changed(timeout_s=_POLL_S)
+        self._seen = await self._seams.ledger.changed(timeout_s=_POLL_S, seen=self._seen)
         self._wake.set()
         self._cancels.set()
 
