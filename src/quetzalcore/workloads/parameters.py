@@ -42,20 +42,19 @@ def canonical_params(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
         first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     raise BadParameter(
-        _detail(str(first["type"]), field, first.get("input")),
+        _detail(str(first["type"]), first.get("input")),
         hint=_hint(str(first["type"]), str(first["msg"]), kind),
         where=Where(field=field or None),
     )
 
 
-def _detail(problem: str, field: str, value: object) -> str:
-    if problem == _UNKNOWN:
-        return f"there is no parameter {field}"
-    if problem == _MISSING:
-        return f"the parameter {field} is missing"
-    if problem == "value_error":
-        return "the parameters do not go together" if not field else f"{field} is not right"
-    return f"{field or 'the value'} is {_short(value)}"
+def _detail(problem: str, value: object) -> str:
+    said = {
+        _UNKNOWN: "there is no such parameter",
+        _MISSING: "a value is missing",
+        "value_error": "the parameters do not go together",
+    }
+    return said.get(problem, f"the value is {_short(value)}")
 
 
 def _hint(problem: str, message: str, kind: Kind) -> str:
