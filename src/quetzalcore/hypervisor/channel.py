@@ -41,12 +41,13 @@ def _no_branch(_ended: BranchEnded) -> None:
 class Channel(asyncio.Protocol):
     """One VM's messages: ``ready`` and ``end`` are futures, the rest goes to ``listener``."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, end: socket.socket, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[bool] = loop.create_future()
         self.end: asyncio.Future[End] = loop.create_future()
         self.listener: Listener = _deaf
         self.on_branch: Callable[[BranchEnded], None] = _no_branch
+        self._socket = end
         self._clock = clock
         self._flow = Flow(at_s=clock())
         self._parser = Parser()
@@ -56,13 +57,17 @@ class Channel(asyncio.Protocol):
     async def over(cls, end: socket.socket, clock: Callable[[], float]) -> Channel:
         """Listen on a socket, which is then the channel's own."""
         loop = asyncio.get_running_loop()
-        _, channel = await loop.create_unix_connection(lambda: cls(clock), sock=end)
+        _, channel = await loop.create_unix_connection(lambda: cls(end, clock), sock=end)
         return channel
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; what a closed channel is told is lost."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_line(message))
+
+    def send_descriptor(self, message: Mapping[str, Any], descriptor: int) -> None:
+        """Send one short message with an open file; ``OSError`` if it cannot be sent now."""
+        socket.send_fds(self._socket, [encode_line(message)], [descriptor])
 
     def close(self) -> None:
         """Hang up. Idempotent."""

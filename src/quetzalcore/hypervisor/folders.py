@@ -40,9 +40,13 @@ class Folders:
 
     def make(self, vm_id: str) -> Path:
         """Make the folder of a new VM."""
-        folder = self._vms / vm_id
+        folder = self.path(vm_id)
         folder.mkdir(parents=True)
         return folder
+
+    def path(self, vm_id: str) -> Path:
+        """Give the folder of an id, whether it exists or not."""
+        return self._vms / vm_id
 
     def adopt(self, vm_id: str, folder: Path) -> None:
         """Keep a folder under another id: a warm VM's under its taker's."""

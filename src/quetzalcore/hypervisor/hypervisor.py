@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quetzalcore.errors import BadParameter, QuetzalError
+from quetzalcore.hypervisor.branching import Branch
 from quetzalcore.hypervisor.channel import Listener
-from quetzalcore.hypervisor.choice import choose
 from quetzalcore.hypervisor.folders import Folders
 from quetzalcore.hypervisor.inputs import place
+from quetzalcore.hypervisor.lodging import Lodging
 from quetzalcore.hypervisor.outcome import outcome_of, refused
-from quetzalcore.hypervisor.pool import Bounds
 from quetzalcore.hypervisor.running import converse, task_message
 from quetzalcore.hypervisor.runtime import Runtime
 from quetzalcore.hypervisor.spec import Limit, Outcome, Task, Tier, Trust, VMSpec
-from quetzalcore.hypervisor.started import Birth, StartedVM, guest_paths, start
-from quetzalcore.hypervisor.warm import WarmPool
+from quetzalcore.hypervisor.started import StartedVM
 from quetzalcore.jobs.ids import new_id
 
-__all__ = ["VM", "Hypervisor", "HypervisorStats"]
+_log = logging.getLogger(__name__)
 
-_WARM = VMSpec(cpus=4.0, memory_mib=4096, wall_s=86400.0)  # a taken VM gets its job's limits
-_BUCKETS_S = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+__all__ = ["VM", "Hypervisor", "HypervisorStats"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,35 +38,29 @@ class VM:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HypervisorStats:
-    """What a hypervisor does now and has done; ``start_s`` counts starts by their upper bound in seconds."""
+    """What a hypervisor does now and has done.
+
+    ``start_s`` counts starts by upper bound in seconds; ``idle_memory_mib`` is what VMs that wait hold.
+    """
 
     active: int
     warm: Mapping[str, int]
-    starts: int
+    parents: int
+    cold_starts: int
     warm_starts: int
+    forks: int
     start_s: Mapping[float, int]
     idle_memory_mib: float
 
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
+    vm_id: str
     spec: VMSpec
+    task: Task
+    on_event: Listener | None
     killed: asyncio.Future[None]
     over: asyncio.Future[None]
-
-
-@dataclass(slots=True)
-class _Counts:
-    starts: int = 0
-    warm: int = 0
-    buckets: dict[float, int] = field(
-        default_factory=lambda: dict.fromkeys((*_BUCKETS_S, float("inf")), 0)
-    )
-
-    def count(self, start_s: float, *, warm: bool) -> None:
-        self.starts += 1
-        self.warm += warm
-        self.buckets[next(bound for bound in self.buckets if start_s <= bound)] += 1
 
 
 class Hypervisor:
@@ -83,13 +75,11 @@ class Hypervisor:
         clock: Callable[[], float],
     ) -> None:
         self._folders = folders
-        self._runtimes = tuple(runtimes)
+        self._lodging = Lodging(folders, runtimes, trust=trust, clock=clock)
         self._trust = trust
         self._clock = clock
         self._created: dict[str, VM] = {}
         self._runs: dict[str, _Run] = {}
-        self._pools: dict[Tier, WarmPool] = {}
-        self._counts = _Counts()
 
     @classmethod
     @asynccontextmanager
@@ -108,7 +98,7 @@ class Hypervisor:
         """
         with Folders.take(folder) as folders:
             hypervisor = cls(folders, runtimes, trust=trust, clock=clock)
-            hypervisor._open_pools(warm or {})
+            hypervisor._lodging.open(warm or {})
             try:
                 yield hypervisor
             finally:
@@ -130,7 +120,7 @@ class Hypervisor:
             memory_mib=spec.memory_mib if memory_mb is None else memory_mb,
             vgpu=max(spec.vgpu, int(gpu_enabled)),
         )
-        choose(self._runtimes, spec.trust)
+        self._lodging.check(spec.trust)
         vm = VM(vm_id=new_id(), spec=spec)
         self._created[vm.vm_id] = vm
         return vm
@@ -174,9 +164,16 @@ class Hypervisor:
         if vm_id in self._runs:
             raise BadParameter(f"the VM {vm_id!r} runs a task already", hint="give a new vm_id")
         loop = asyncio.get_running_loop()
-        run = _Run(spec=spec, killed=loop.create_future(), over=loop.create_future())
+        run = _Run(
+            vm_id=vm_id,
+            spec=spec,
+            task=task,
+            on_event=on_event,
+            killed=loop.create_future(),
+            over=loop.create_future(),
+        )
         self._runs[vm_id] = run
-        work = asyncio.ensure_future(self._attempt(vm_id, run, task, on_event, forkable=forkable))
+        work = asyncio.ensure_future(self._attempt(run, forkable=forkable))
         work.add_done_callback(lambda _: self._forget(vm_id))
         try:
             return await asyncio.shield(work)
@@ -201,13 +198,16 @@ class Hypervisor:
 
     def stats(self) -> HypervisorStats:
         """Say what it does now and has done."""
-        idle = {tier: pool.idle() for tier, pool in self._pools.items()}
+        idle = self._lodging.idle()
+        counts = self._lodging.counts
         return HypervisorStats(
             active=len(self._runs),
             warm={str(tier): len(vms) for tier, vms in idle.items()},
-            starts=self._counts.starts,
-            warm_starts=self._counts.warm,
-            start_s=dict(self._counts.buckets),
+            parents=len(self._lodging.parents()),
+            cold_starts=counts.cold,
+            warm_starts=counts.warm,
+            forks=counts.forked,
+            start_s=dict(counts.start_s),
             idle_memory_mib=sum(vm.stats().peak_memory_mib for vms in idle.values() for vm in vms),
         )
 
@@ -215,92 +215,47 @@ class Hypervisor:
         run = self._runs.pop(vm_id)
         run.over.set_result(None)
 
-    async def _attempt(
-        self,
-        vm_id: str,
-        run: _Run,
-        task: Task,
-        on_event: Listener | None,
-        *,
-        forkable: bool,  # noqa: ARG002 -- until VMs fork
-    ) -> Outcome:
+    async def _attempt(self, run: _Run, *, forkable: bool) -> Outcome:
         began = self._clock()
         try:
-            vm = await self._obtain(vm_id, run.spec)
-        except QuetzalError as error:
-            return refused(error)
-        self._folders.adopt(vm_id, vm.folder)
-        try:
-            if task.inputs:
-                share = vm.enforces(Limit.FILESYSTEM)
-                await asyncio.to_thread(place, task.inputs, vm.folder / "in", share=share)
+            where = await self._lodging.put_up(run.spec, vm_id=run.vm_id, forkable=forkable)
         except (QuetzalError, OSError) as error:
-            await vm.end()
             return refused(error)
-        if on_event is not None:
-            vm.channel.listener = on_event
-        message = task_message(task, run.spec, enforced=vm.enforces(Limit.MEMORY))
-        start_s = self._clock() - began
-        ending = await converse(vm, message, wall_s=run.spec.wall_s, killed=run.killed)
-        wall_s = self._clock() - began - start_s
+        try:
+            await _place_inputs(run.task, where)
+            return await self._converse(run, where, began)
+        except (QuetzalError, OSError) as error:
+            if isinstance(error, OSError):
+                _log.exception("a task could not be run", extra={"vm_id": run.vm_id})
+            return refused(error)
+        finally:
+            await where.end()
+            self._lodging.release(where)
+
+    async def _converse(self, run: _Run, where: StartedVM | Branch, began: float) -> Outcome:
+        if run.on_event is not None:
+            where.channel.listener = run.on_event
+        message = task_message(
+            run.task, run.spec, folder=where.name, enforced=where.enforces(Limit.MEMORY)
+        )
+        told = self._clock()
+        ending = await converse(where, message, wall_s=run.spec.wall_s, killed=run.killed)
+        wall_s = self._clock() - told
+        out = await where.take_products(self._folders.path(run.vm_id))
+        self._folders.adopt(run.vm_id, out.parent)
         return await outcome_of(
             ending,
-            vm.folder / "out",
+            out,
             spec=run.spec,
-            start_s=start_s,
+            start_s=told - began,
             wall_s=wall_s,
-            runtime=vm.runtime.name,
+            runtime=where.runtime.name,
         )
-
-    async def _obtain(self, vm_id: str, spec: VMSpec) -> StartedVM:
-        began = self._clock()
-        runtime = choose(self._runtimes, spec.trust)
-        pool = self._pools.get(spec.tier)
-        if pool is None or runtime is not choose(self._runtimes, self._trust):
-            vm = await self._start(vm_id, spec, runtime)
-            self._counts.count(self._clock() - began, warm=False)
-            return vm
-        warm = await pool.take()
-        if warm is not None:
-            await warm.resize(spec)
-            self._counts.count(self._clock() - began, warm=True)
-            return warm
-        try:
-            vm = await self._start(vm_id, spec, runtime)
-        finally:
-            pool.cold_ended()
-        self._counts.count(self._clock() - began, warm=False)
-        return vm
-
-    async def _start(self, vm_id: str, spec: VMSpec, runtime: Runtime) -> StartedVM:
-        return await start(
-            Birth(
-                vm_id=vm_id,
-                spec=spec,
-                folder=self._folders.make(vm_id),
-                runtime=runtime,
-                readable=guest_paths(),
-                clock=self._clock,
-            )
-        )
-
-    async def _start_warm(self, spec: VMSpec, runtime: Runtime) -> StartedVM:
-        return await self._start(new_id(), spec, runtime)
-
-    def _open_pools(self, warm: Mapping[Tier, int]) -> None:
-        for tier, wanted in warm.items():
-            spec = replace(_WARM, tier=tier, trust=self._trust)
-            runtime = choose(self._runtimes, self._trust)
-            begin = partial(self._start_warm, spec, runtime)
-            pool = WarmPool(Bounds(wanted=wanted), start=begin, clock=self._clock)
-            self._pools[tier] = pool
-            pool.open()
 
     async def _close(self) -> None:
         for vm_id in list(self._runs):
             await self.kill(vm_id)
-        for pool in self._pools.values():
-            await pool.close()
+        await self._lodging.close()
 
 
 async def _outlast(work: Awaitable[None]) -> None:
@@ -311,3 +266,11 @@ async def _outlast(work: Awaitable[None]) -> None:
             await asyncio.wait({task})
         except asyncio.CancelledError:
             continue
+
+
+async def _place_inputs(task: Task, where: StartedVM | Branch) -> None:
+    if where.name:
+        where.inputs.mkdir()
+    if task.inputs:
+        share = where.enforces(Limit.FILESYSTEM)
+        await asyncio.to_thread(place, task.inputs, where.inputs, share=share)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -68,9 +66,8 @@ class StartedVM:
         return await self.machine.wait()
 
     def terminate(self) -> None:
-        """Ask its first process to end."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(self.machine.pid, signal.SIGTERM)
+        """Ask its task to end."""
+        self.channel.send({"type": "end"})
 
     def stats(self) -> Stats:
         """Say what it has used; also after its end, until ``end``."""
@@ -80,6 +77,25 @@ class StartedVM:
         """End every process of it and wait until none is left. Idempotent."""
         self.channel.close()
         await self.runtime.kill(self.machine)
+
+    async def remove(self) -> None:
+        """End it and remove its folder: nobody wants what it made."""
+        await self.end()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+    @property
+    def name(self) -> str:
+        """Name the task's part of ``/in`` and ``/out``: all of it."""
+        return ""
+
+    @property
+    def inputs(self) -> Path:
+        """Give the folder on the host that its task sees as its inputs."""
+        return self.folder / "in"
+
+    async def take_products(self, _folder: Path) -> Path:
+        """Give the folder of what it made; after ``end``."""
+        return self.folder / "out"
 
 
 async def start(birth: Birth) -> StartedVM:
@@ -126,7 +142,7 @@ async def _become_ready(vm: StartedVM) -> None:
         ready = False
     if ready:
         return
-    await vm.end()
+    await vm.remove()
     raise VMLost(
         f"the VM did not come up{_last_words(vm.machine)}",
         hint="it is tried again; quetzal doctor tells what the host lacks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 
 from quetzalcore.errors import QuetzalError
 from quetzalcore.hypervisor.pool import (
@@ -91,10 +91,10 @@ class WarmPool:
                 case GoCold():
                     self._takers.popleft().set_result(None)
                 case End(vm_id=vm_id):
-                    self._spawn(self._vms.pop(vm_id).end())
+                    self._spawn(self._vms.pop(vm_id).remove())
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -113,7 +113,7 @@ class WarmPool:
         """Replace a VM that has ended, or has spoken unasked, while it waited."""
         if self._vms.pop(vm.vm_id, None) is not None:
             self._handle(Died(at_s=self._clock(), vm_id=vm.vm_id))
-            self._spawn(vm.end())
+            self._spawn(vm.remove())
 
     async def _tick(self) -> None:
         while True:

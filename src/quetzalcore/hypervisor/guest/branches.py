@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import array
 import gc
 import os
 import signal
+import sys
 import time
 from _socket import CMSG_LEN, SCM_RIGHTS, SOL_SOCKET, socket
+from select import POLLIN, poll
 from typing import Any
 
 from quetzalcore.hypervisor.guest import wire
@@ -18,6 +19,7 @@ _MESSAGE = 4096
 _PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_S = 2.0
 _CANNOT_SWEEP = 71  # the exit status of a VM that cannot get rid of a job's processes
+_DESCRIPTORS = 64  # more than this process ever has open
 _WORD = 4  # bytes of a descriptor in a control message
 
 
@@ -29,18 +31,53 @@ def serve() -> Any:  # noqa: ANN401 -- a JSON object
 
     gc.collect()
     gc.freeze()  # pages that no child's collector touches stay shared
-    signal.signal(signal.SIGCHLD, lambda *_: jobs.reap())
+    ended = _wake_at_ends()
     host = socket(fileno=wire.CHANNEL)
+    ready = poll()
+    ready.register(host, POLLIN)
+    ready.register(ended, POLLIN)
+    heard = _Heard()
     while True:
+        for number, _ in ready.poll():
+            if number == ended:
+                os.read(ended, _MESSAGE)
+                jobs.reap()
+            elif not heard.more(host):
+                return None
+            elif jobs.obey(heard):
+                host.detach()
+                signal.set_wakeup_fd(-1)
+                os.closerange(wire.CHANNEL + 1, _DESCRIPTORS)
+                return wire.receive()
+
+
+def _wake_at_ends() -> int:
+    """Give a descriptor that can be read when a child has ended: no handler runs in between."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return reading
+
+
+class _Heard:
+    """What the host has said and sent: lines, and the channels that came with them."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self.lines: list[bytes] = []
+        self.channels: list[int] = []
+
+    def more(self, host: socket) -> bool:
         data, control, _, _ = host.recvmsg(_MESSAGE, CMSG_LEN(_WORD))
-        if not data:
-            return None
-        said = wire.decode(data)
-        if said["type"] == "kill":
-            jobs.kill(said["branch"])
-        elif jobs.fork(said["branch"], _descriptor(control)):
-            host.detach()
-            return wire.receive()
+        self.channels += [
+            int.from_bytes(word[:_WORD], sys.byteorder)
+            for level, kind, word in control
+            if (level, kind) == (SOL_SOCKET, SCM_RIGHTS)
+        ]
+        *lines, self._kept = (self._kept + data).split(b"\n")
+        self.lines += lines
+        return bool(data)
 
 
 def adopt_orphans() -> None:
@@ -50,11 +87,17 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _descriptor(control: list[tuple[int, int, bytes]]) -> int:
-    for level, kind, data in control:
-        if (level, kind) == (SOL_SOCKET, SCM_RIGHTS):
-            return array.array("i", data[:_WORD])[0]
-    raise ValueError("a request to fork came without a channel")
+def forget(branch: int) -> None:
+    """Remove what a job left in ``/out``, which the host has taken, and make room for others."""
+    folder = f"{os.environ.get('QUETZAL_OUT', '/out')}/{branch}"  # noqa: TID251 -- a process's edge
+    try:
+        os.rmdir(folder)  # noqa: PTH106 -- pathlib costs 5 ms
+    except FileNotFoundError:
+        return
+    except OSError:
+        import shutil  # noqa: PLC0415 -- most jobs leave nothing
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Jobs:
@@ -63,17 +106,26 @@ class _Jobs:
     def __init__(self) -> None:
         self._branch: dict[int, int] = {}
 
+    def obey(self, heard: _Heard) -> bool:
+        """Do what the host has said; True in a child, for which it is over."""
+        while heard.lines:
+            said = wire.decode(heard.lines.pop(0))
+            if said["type"] == "kill":
+                self.kill(said["branch"])
+            elif said["type"] == "forget":
+                forget(said["branch"])
+            elif self.fork(said["branch"], heard.channels.pop(0)):
+                return True
+        return False
+
     def fork(self, branch: int, channel: int) -> bool:
         """Fork; True in the child, whose descriptor 3 is its own channel."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # not before the pid is known
         pid = os.fork()
         if pid:
             self._branch[pid] = branch
             os.close(channel)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             return False
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         os.dup2(channel, wire.CHANNEL)
         os.close(channel)
         os.setsid()

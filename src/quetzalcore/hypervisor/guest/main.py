@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from quetzalcore.hypervisor.guest import one_task, wire
 from quetzalcore.hypervisor.guest.tiers import preload
@@ -19,7 +18,6 @@ BOOTSTRAP = (
 
 def main(tier: str) -> None:
     """Serve the host until it has nothing more to say; never returns."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     preload(tier)
     wire.send({"type": "ready", "tier": tier})
     import quetzalcore.workloads.task  # noqa: F401, PLC0415 -- every task needs it; the host need not wait for it

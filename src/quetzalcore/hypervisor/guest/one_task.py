@@ -21,6 +21,7 @@ __all__ = ["run"]
 
 _LINE_BYTES = 60 << 10
 _RESULT_BYTES = (8 << 20) - 256
+_CHUNK = 4096
 _ORPHANED = 70  # the exit status of a guest whose host is gone
 
 
@@ -100,6 +101,7 @@ def _context(said: Mapping[str, Any], channel: _Channel) -> TaskContext:
 
     folder = Path(os.environ.get("QUETZAL_IN", "/in")) / said["folder"]  # noqa: TID251 -- the guest is a process's edge
     output = Path(os.environ.get("QUETZAL_OUT", "/out")) / said["folder"]  # noqa: TID251 -- likewise
+    output.mkdir(exist_ok=True)  # a forked task's own
     return TaskContext(
         params=said["params"],
         inputs={name: folder / name for name in said["inputs"]},
@@ -115,10 +117,10 @@ def _context(said: Mapping[str, Any], channel: _Channel) -> TaskContext:
 
 
 def _end_with_the_host() -> None:
-    """Wait for the host to close the channel, which it does by dying, and end at once."""
+    """Interrupt the task when the host says so; end at once when the host is gone."""
     try:
-        while os.read(CHANNEL, 1):
-            continue
+        while os.read(CHANNEL, _CHUNK):
+            _thread.interrupt_main()
     except OSError:
         return  # the task has closed the channel itself; the host has seen it
     os._exit(_ORPHANED)
