@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from tests.servers.redis import redis_url  # noqa: F401 -- a fixture
 
 from quetzalcore.database import open_database
 from quetzalcore.identity.key_cache import KeyCache
@@ -52,7 +55,22 @@ def sqlite_url(tmp_path) -> str:
     return f"sqlite:///{tmp_path}/{secrets.token_hex(4)}.db"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
+def empty_postgres_url(postgres_url) -> Iterator[str]:
+    """Give a database of its own on a real server."""
+    name = f"identity_{secrets.token_hex(4)}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name}"))
+    yield postgres_url.rpartition("/")[0] + f"/{name}"
+    asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def opened(request) -> Opener:
     """Give what opens an empty store of each kind, for ``async with``."""
     if request.param == "memory":
