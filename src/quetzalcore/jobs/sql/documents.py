@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,6 @@ from quetzalcore.jobs.model import (
 )
 
 __all__ = [
-    "digest_of",
     "failure_document",
     "failure_from",
     "progress_from",
@@ -68,20 +65,6 @@ def request_from(row: Any) -> JobRequest:  # noqa: ANN401 -- a row with the colu
         reuse_key=row.reuse_key,
         request_id=document["request_id"],
     )
-
-
-def digest_of(request: JobRequest) -> str:
-    """Give the same text for requests that ask for the same, even if their inputs were uploaded anew."""
-    document = {
-        **request_document(request),
-        "inputs": [[f.name, f.size, f.sha256] for f in request.inputs],
-        "request_id": "",
-        "user": request.user,
-        "kind": request.kind,
-        "priority": request.priority,
-        "max_attempts": request.max_attempts,
-    }
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def failure_document(failure: Failure | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
+from quetzalcore.jobs.failures import NODE_LOST
 from quetzalcore.jobs.ledger import Admission, NotFound, Report, ReportKind
 from quetzalcore.jobs.model import (
     Attempt,
@@ -14,8 +15,8 @@ from quetzalcore.jobs.model import (
     EventType,
     Failure,
     Job,
-    Remedy,
 )
+from quetzalcore.jobs.reports import event_of
 from quetzalcore.jobs.sql.changes import LOGS_KEPT, Changes, Details, Held
 from quetzalcore.jobs.sql.leading import check_epoch
 from quetzalcore.jobs.sql.reading import job_from
@@ -23,39 +24,11 @@ from quetzalcore.jobs.sql.tables import LIVE, attempts
 from quetzalcore.jobs.state import (
     Admitted,
     BeginAttempt,
-    CancelConfirmed,
-    Event,
-    Failed,
     Lost,
     Rejected,
-    Renewed,
-    Started,
-    Succeeded,
 )
 
 __all__ = ["admit", "expire", "record", "reject"]
-
-_NODE_LOST = Failure(
-    code="node_lost",
-    title="The worker was lost",
-    detail="the worker that ran the job was not heard of any more",
-    hint="the job is tried again on its own; if this was its last attempt, retry it",
-    remedy=Remedy.RETRY,
-)
-_STOPPED = Failure(
-    code="stopped",
-    title="The attempt was stopped",
-    detail="the worker stopped the attempt before its end",
-    hint="the job is tried again on its own; if this was its last attempt, retry it",
-    remedy=Remedy.RETRY,
-)
-_UNKNOWN = Failure(
-    code="failed",
-    title="The work failed",
-    detail="the attempt failed and its worker did not say why",
-    hint="look at the job's log",
-    remedy=Remedy.NONE,
-)
 
 
 def admit(
@@ -110,7 +83,7 @@ def record(connection: Connection, reports: Sequence[Report], *, epoch: int) -> 
         elif report.kind in _TOLD:
             _TOLD[report.kind](changes, job, report)
         else:
-            changes.apply(job, _event(report), at=report.at, details=_details(report))
+            changes.apply(job, event_of(report), at=report.at, details=_details(report))
     changes.write()
     return tuple(fenced)
 
@@ -131,25 +104,9 @@ def expire(connection: Connection, *, epoch: int, now: dt.datetime) -> tuple[str
         if row.job_id in held
     ]
     for attempt_id, job in lost:
-        changes.apply(job, Lost(attempt_id=attempt_id, failure=_NODE_LOST), at=now)
+        changes.apply(job, Lost(attempt_id=attempt_id, failure=NODE_LOST), at=now)
     changes.write()
     return tuple(attempt_id for attempt_id, _ in lost)
-
-
-def _event(report: Report) -> Event:
-    match report.kind:
-        case ReportKind.STARTED:
-            return Started(attempt_id=report.attempt_id)
-        case ReportKind.SUCCEEDED:
-            return Succeeded(attempt_id=report.attempt_id)
-        case ReportKind.FAILED:
-            return Failed(attempt_id=report.attempt_id, failure=report.failure or _UNKNOWN)
-        case ReportKind.CANCELLED:
-            return CancelConfirmed(attempt_id=report.attempt_id, failure=report.failure or _STOPPED)
-        case ReportKind.ALIVE:
-            return Renewed(attempt_id=report.attempt_id)
-        case _:
-            raise ValueError(f"{report.kind!r} is no kind of report")
 
 
 def _details(report: Report) -> Details:

@@ -13,8 +13,9 @@ from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict, QuotaExceeded
 from quetzalcore.jobs.model import Artifact, EventType, Job, JobRequest, JobState
 from quetzalcore.jobs.quota import Quota
+from quetzalcore.jobs.requests import digest_of
 from quetzalcore.jobs.sql.changes import ARTIFACT, BYTES, INPUT, Changes
-from quetzalcore.jobs.sql.documents import digest_of, request_document
+from quetzalcore.jobs.sql.documents import request_document
 from quetzalcore.jobs.sql.reading import artifacts_of, read_job
 from quetzalcore.jobs.sql.statements import upsert
 from quetzalcore.jobs.sql.tables import KEYED, REUSABLE, jobs, tallies
