@@ -1,0 +1,135 @@
+"""The outermost layer of every request: its id, its log line, its headers, and the last net for errors."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quetzalcore.errors import QuetzalError
+from quetzalcore.gateway.instance import Gateway
+from quetzalcore.gateway.problems import BadRequest, Problem, problem_of, problem_of_status
+from quetzalcore.jobs.ids import new_id
+
+__all__ = ["Edge"]
+
+_log = structlog.get_logger("quetzalcore.gateway")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_NO_ANSWER = 499  # the client left first; nginx's number
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_STRICT_POLICY = b"default-src 'none'; frame-ancestors 'none'"
+
+
+class Edge:
+    """ASGI middleware; nothing gets out of it without a request id, and no traceback at all."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        await _Exchange(self._app, self._gateway, scope).run(receive, send)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway, scope: Scope) -> None:
+        self._app = app
+        self._gateway = gateway
+        self._scope = scope
+        self._headers = Headers(scope=scope)
+        self._status = _NO_ANSWER
+        self._started = False
+        given = self._headers.get("x-request-id", "")
+        self._id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        scope.setdefault("state", {})["request_id"] = self._id
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        metrics = self._gateway.metrics
+        began = time.perf_counter()
+        metrics.open_requests += 1
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=self._id)
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._begin(message)
+            await send(message)
+
+        try:
+            self._check_host()
+            await self._app(self._scope, receive, answer)
+        except ClientDisconnect:
+            pass
+        except QuetzalError as error:
+            await self._say(problem_of(error), receive, answer)
+        except Exception:
+            _log.exception("gateway.failed", path=self._scope["path"])
+            if self._started:
+                raise  # the server cuts the connection, so that nobody takes a part for the whole
+            problem = problem_of_status(500, "the gateway met an error of its own")
+            await self._say(problem, receive, answer)
+        finally:
+            metrics.open_requests -= 1
+            self._account(time.perf_counter() - began)
+
+    async def _say(self, problem: Problem, receive: Receive, send: Send) -> None:
+        if self._started:
+            raise ClientDisconnect
+        response = problem.response(instance=self._scope["path"], request_id=self._id)
+        await response(self._scope, receive, send)
+
+    def _begin(self, message: Message) -> None:
+        self._started = True
+        self._status = message["status"]
+        headers = MutableHeaders(raw=list(message.get("headers", ())))
+        headers.raw.append((b"x-request-id", self._id.encode()))
+        headers.raw.extend(_SECURITY)
+        if "content-security-policy" not in headers:
+            headers.raw.append((b"content-security-policy", _STRICT_POLICY))
+        if "cache-control" not in headers:
+            headers.raw.append((b"cache-control", b"no-store"))
+        headers.raw.extend(self._scope["state"].get("extra_headers", ()))
+        if self._gateway.draining:
+            headers["connection"] = "close"
+        message["headers"] = headers.raw
+
+    def _check_host(self) -> None:
+        host = self._headers.get("host")
+        if host is None:
+            return
+        allowed = self._gateway.config.allowed_hosts
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        if not _HOST.fullmatch(host) or (allowed and name.lower() not in allowed):
+            raise BadRequest("the Host header is not one that is served here", hint="use its name")
+
+    def _account(self, duration_s: float) -> None:
+        scope = self._scope
+        route = getattr(scope.get("route"), "path", "none")
+        self._gateway.metrics.request(scope["method"], route, self._status, duration_s)
+        who = scope["state"].get("principal")
+        _log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=self._status,
+            ms=round(1000 * duration_s, 2),
+            tenant=who.tenant if who else None,
+            user=who.user if who else None,
+            job_id=scope.get("path_params", {}).get("job_id"),
+        )

@@ -1,0 +1,168 @@
+"""What stands before a route: who may call it, how often, and how large a body it takes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quetzalcore.gateway.authentication import shown_key
+from quetzalcore.gateway.bodies import held_to
+from quetzalcore.gateway.instance import Gateway, gateway_of
+from quetzalcore.gateway.problems import TooManyRequests
+from quetzalcore.identity.limits import Verdict
+from quetzalcore.identity.model import Principal, Role
+from quetzalcore.identity.store import Forbidden, NotAuthenticated
+
+__all__ = ["Access", "Bodies", "authenticate", "guarded", "login_failed", "same_origin"]
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CSRF_HEADER = "x-csrf-token"
+
+
+class Access(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"
+    USER = "user"
+    ADMIN = "admin"
+    JOIN = "join"  # a worker's key, or an admin
+
+
+class Bodies(StrEnum):
+    """How large a body a route takes; ``UPLOAD`` routes stream and hold themselves to their limit."""
+
+    JSON = "json"
+    COLUMNS = "columns"
+    UPLOAD = "upload"
+
+
+def guarded(access: Access, bodies: Bodies = Bodies.JSON) -> type[APIRoute]:
+    """Give the class of routes that ``access`` may call with ``bodies``."""
+
+    class Guarded(APIRoute):
+        """A route behind its guard: authentication comes before anything of the body is read."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            inner = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                gateway = gateway_of(request)
+                if access is not Access.PUBLIC:
+                    await authenticate(request, gateway, access)
+                if not _has_body(request):
+                    return await inner(request)
+                held = held_to(request, limit=_limit(bodies, gateway), config=gateway.config)
+                if bodies is not Bodies.UPLOAD:
+                    await (
+                        held.body()
+                    )  # here, because the framework makes a 400 of every error in it
+                return await inner(held)
+
+            return handle
+
+    return Guarded
+
+
+async def authenticate(request: Request, gateway: Gateway, access: Access) -> Principal:
+    """Say who calls, hold them to their rate limit and their role, and remember them for the route.
+
+    Raises
+    ------
+    NotAuthenticated, Forbidden, TooManyRequests
+    """
+    try:
+        who = await gateway.authenticator.authenticate(request)
+    except NotAuthenticated:
+        if shown_key(request) is not None:
+            await login_failed(request, gateway)
+        raise
+    request.state.principal = who
+    structlog.contextvars.bind_contextvars(tenant=who.tenant, user=who.user)
+    verdict = await gateway.parts.limiter.hit("requests", who.key_id or who.user)
+    request.state.extra_headers = _rate_headers(verdict)
+    if not verdict.allowed:
+        raise TooManyRequests(verdict.reset_s)
+    _check_role(who, access)
+    if request.method not in _SAFE and shown_key(request) is None:
+        _check_forgery(request, who)
+    return who
+
+
+async def login_failed(request: Request, gateway: Gateway) -> None:
+    """Count a wrong key or password against the address that it came from.
+
+    Raises
+    ------
+    TooManyRequests
+        If there were too many of them.
+    """
+    verdict = await gateway.parts.limiter.hit("login", _address(request))
+    if not verdict.allowed:
+        raise TooManyRequests(verdict.reset_s)
+
+
+def same_origin(request: Request | Any, public_url: str) -> bool:  # noqa: ANN401 -- or a WebSocket
+    """Say whether the Origin header, if any, is the host that was asked."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    asked = {request.headers.get("host", "").lower(), urlsplit(public_url).netloc.lower()}
+    return urlsplit(origin).netloc.lower() in asked - {""}
+
+
+def _check_role(who: Principal, access: Access) -> None:
+    joins = who.scope == "join"
+    admin = who.role is Role.ADMIN and not joins
+    allowed = {
+        Access.USER: not joins,
+        Access.ADMIN: admin,
+        Access.JOIN: joins or admin,
+    }[access]
+    if not allowed:
+        raise Forbidden(
+            f"a key of scope {who.scope} and role {who.role.value} may not do this",
+            hint="ask an administrator",
+        )
+
+
+def _check_forgery(request: Request, who: Principal) -> None:
+    token = request.headers.get(_CSRF_HEADER, "")
+    matches = secrets.compare_digest(token.encode(), who.csrf_token.encode())
+    if not who.csrf_token or not matches or not same_origin(request, ""):
+        raise Forbidden(
+            "a change by session needs the session's token and origin",
+            hint="send the X-CSRF-Token that the login gave",
+        )
+
+
+def _rate_headers(verdict: Verdict) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"ratelimit-limit", b"%d" % verdict.limit),
+        (b"ratelimit-remaining", b"%d" % verdict.remaining),
+        (b"ratelimit-reset", b"%d" % round(verdict.reset_s)),
+    ]
+
+
+def _has_body(request: Request) -> bool:
+    headers = request.headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _limit(bodies: Bodies, gateway: Gateway) -> int:
+    return {
+        Bodies.JSON: gateway.config.json_bytes,
+        Bodies.COLUMNS: gateway.config.columns_bytes,
+        Bodies.UPLOAD: gateway.config.upload_bytes,
+    }[bodies]
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"

@@ -1,0 +1,48 @@
+"""One gateway instance at work: its parts, what it remembers for a moment, and whether it is leaving."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+from starlette.requests import HTTPConnection
+
+from quetzalcore.gateway.authentication import Authenticator
+from quetzalcore.gateway.health import Checkup
+from quetzalcore.gateway.metrics import GatewayMetrics
+from quetzalcore.gateway.parts import GatewayParts
+from quetzalcore.gateway.watching import Watcher
+from quetzalcore.identity.model import Principal
+
+__all__ = ["Gateway", "caller", "gateway_of"]
+
+
+class Gateway:
+    """Holds no truth: losing an instance loses nothing."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self.parts = parts
+        self.config = parts.config
+        self.authenticator = Authenticator(
+            parts.identity, parts.clock, ttl_s=parts.config.key_cache_s
+        )
+        self.watcher = Watcher(parts.ledger)
+        self.metrics = GatewayMetrics(parts.config.instance)
+        self.checkup = Checkup(parts, self.metrics, lambda: self.draining)
+        self.began = time.monotonic()
+        self.draining = False
+
+    async def close(self) -> None:
+        """End event streams and the task that feeds them."""
+        self.draining = True
+        await self.watcher.close()
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """Give the instance that serves a request."""
+    return cast("Gateway", connection.app.state.gateway)
+
+
+def caller(connection: HTTPConnection) -> Principal:
+    """Give who makes a request; the route's guard has checked."""
+    return cast("Principal", connection.state.principal)

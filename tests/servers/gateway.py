@@ -1,0 +1,185 @@
+"""A gateway over memory, with people of two tenants and a worker that does what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from quetzalcore.gateway import GatewayConfig, GatewayParts, create_app
+from quetzalcore.identity.limits import RateLimiter, parse_rules
+from quetzalcore.identity.memory import MemoryIdentityStore
+from quetzalcore.identity.model import Role
+from quetzalcore.jobs.ids import new_id
+from quetzalcore.jobs.ledger import Admission, Report, ReportKind
+from quetzalcore.jobs.memory import MemoryLedger
+from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryNodeBook, MemoryUploads
+from quetzalcore.jobs.model import Artifact, Failure, Node, Resources
+from quetzalcore.jobs.stores.memory import MemoryStore
+from quetzalcore.workloads.catalog import catalog
+
+__all__ = ["PASSWORD", "MemoryPlatform", "now", "talk"]
+
+PASSWORD = "correct horse battery staple"  # noqa: S105 -- of people who do not exist
+PEOPLE = {
+    "root": ("operations", Role.ADMIN),
+    "ada": ("acme", Role.ANALYST),
+    "cleo": ("acme", Role.CLIENT),
+    "bob": ("bolt", Role.ANALYST),
+}
+
+
+def now() -> dt.datetime:
+    """Give the time as the platform counts it."""
+    return dt.datetime.now(dt.UTC)  # noqa: TID251 -- a real clock for a real server
+
+
+@dataclass
+class MemoryPlatform:
+    """The parts of a gateway, the keys of its people, and the hand of the master."""
+
+    parts: GatewayParts
+    ledger: MemoryLedger
+    store: MemoryStore
+    nodes: MemoryNodeBook
+    identity: MemoryIdentityStore
+    epoch: int
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    async def build(cls, **changes: Any) -> MemoryPlatform:
+        """Make the parts; ``changes`` replace fields of ``GatewayParts``, or of its config."""
+        leadership = MemoryLeadership()
+        epoch = await leadership.acquire("test", lease_s=3600, now=now()) or 0
+        ledger, nodes = MemoryLedger(leadership), MemoryNodeBook(leadership)
+        store, identity = MemoryStore(), MemoryIdentityStore()
+        rules = {"requests": "1000000/minute", "login": "1000000/minute"}
+        known = GatewayConfig.__dataclass_fields__
+        config = GatewayConfig(**{key: changes.pop(key) for key in list(changes) if key in known})
+        parts = GatewayParts(
+            ledger=ledger,
+            uploads=MemoryUploads(ledger.refers_to),
+            nodes=nodes,
+            store=store,
+            identity=identity,
+            limiter=RateLimiter("memory://", parse_rules(rules)),
+            kinds=catalog(),
+            secret=b"sixteen bytes or more",
+            clock=now,
+            version="0.0.test",
+            config=config,
+        )
+        platform = cls(replace(parts, **changes), ledger, store, nodes, identity, epoch)
+        for name, (tenant, role) in PEOPLE.items():
+            await identity.add_user(name, tenant=tenant, role=role, password=PASSWORD, now=now())
+            _, platform.keys[name] = await identity.create_key(name, now=now())
+        _, platform.keys["worker"] = await identity.create_key("root", scope="join", now=now())
+        await nodes.put([_NODE], epoch=epoch)
+        return platform
+
+    def app(self) -> FastAPI:
+        """Make one more instance."""
+        return create_app(self.parts)
+
+    def headers(self, name: str) -> dict[str, str]:
+        """Give what a person shows."""
+        return {"Authorization": f"Bearer {self.keys[name]}"}
+
+    async def begin(self, job_id: str) -> str:
+        """Start a job as the master and an agent would; give the attempt."""
+        attempt_id = new_id()
+        until = now() + dt.timedelta(hours=1)
+        admission = Admission(
+            job_id=job_id,
+            attempt_id=attempt_id,
+            node="node-1",
+            resources=Resources(),
+            lease_until=until,
+        )
+        await self.ledger.admit([admission], epoch=self.epoch, now=now())
+        await self._report(job_id, attempt_id, ReportKind.STARTED, lease_until=until)
+        return attempt_id
+
+    async def tell(self, job_id: str, attempt_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Report progress or a log line."""
+        await self._report(job_id, attempt_id, kind, data=data)
+
+    async def succeed(
+        self, job_id: str, attempt_id: str, result: Mapping[str, Any], **files: tuple[str, bytes]
+    ) -> None:
+        """End a job well; ``files`` are media type and content by a keyword for the name."""
+        job = await self.ledger.get(job_id)
+        artifacts = []
+        for name, (media_type, content) in files.items():
+            artifacts.append(
+                await self._keep(job.request.tenant, job_id, name, media_type, content)
+            )
+        await self._report(
+            job_id, attempt_id, ReportKind.SUCCEEDED, result=result, artifacts=tuple(artifacts)
+        )
+
+    async def fail(self, job_id: str, attempt_id: str, failure: Failure) -> None:
+        """End a job badly."""
+        await self._report(job_id, attempt_id, ReportKind.FAILED, failure=failure)
+
+    async def run_all(self, result: Mapping[str, Any], *, until: asyncio.Event) -> None:
+        """Be a worker that gives the same result for every job."""
+        seen = await self.ledger.changed(timeout_s=0)
+        while not until.is_set():
+            for waiting in await self.ledger.waiting(limit=100):
+                await self.succeed(waiting.job_id, await self.begin(waiting.job_id), result)
+            seen = await self.ledger.changed(timeout_s=0.05, seen=seen)
+
+    async def _keep(
+        self, tenant: str, job_id: str, name: str, media_type: str, content: bytes
+    ) -> Artifact:
+        from hashlib import sha256
+
+        async def once() -> AsyncIterator[bytes]:
+            yield content
+
+        key = f"tenants/{tenant}/jobs/{job_id}/x/{name}"
+        await self.store.put(key, once())
+        return Artifact(
+            name=name,
+            key=key,
+            size=len(content),
+            sha256=sha256(content).hexdigest(),
+            media_type=media_type,
+        )
+
+    async def _report(self, job_id: str, attempt_id: str, kind: str, **fields: Any) -> None:
+        report = Report(attempt_id=attempt_id, job_id=job_id, kind=kind, at=now(), **fields)
+        assert not await self.ledger.record([report], epoch=self.epoch)
+
+
+def talk(
+    conversation: Callable[[MemoryPlatform, httpx.AsyncClient], Awaitable[None]], **changes: Any
+) -> None:
+    """Run a conversation with one instance, in this process, without a network."""
+
+    async def main() -> None:
+        platform = await MemoryPlatform.build(**changes)
+        app = platform.app()
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        ):
+            async with asyncio.timeout(30):
+                await conversation(platform, client)
+
+    asyncio.run(main())
+
+
+_NODE = Node(
+    id="node-1",
+    address="127.0.0.1",
+    total=Resources(cpus=8, memory_mib=16384, scratch_mib=65536),
+    free=Resources(cpus=8, memory_mib=16384, scratch_mib=65536),
+)
