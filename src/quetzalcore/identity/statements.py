@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from quetzalcore.identity.model import ApiKey, AuditLine, Role, User
 from quetzalcore.identity.rules import FoundKey, FoundSession
@@ -34,11 +35,10 @@ __all__ = [
 
 
 def add_user(connection: Connection, values: Mapping[str, Any]) -> bool:
-    """Add a user unless the name is taken; say whether."""
-    taken = connection.execute(select(users.c.name).where(users.c.name == values["name"])).first()
-    if taken is None:
-        connection.execute(insert(users).values(values))
-    return taken is None
+    """Add a user unless the name is taken, also by somebody at the same moment; say whether."""
+    insert_into = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert_into(users).values(values).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
 
 
 def list_users(connection: Connection, *, tenant: str) -> tuple[User, ...]:
