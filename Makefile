@@ -72,6 +72,11 @@ bench: $(VENV)/.bench  ## race the peers side by side and print the ratios
 	command -v gmt >/dev/null || (apt-get update -qq && apt-get install -y -qq gmt)
 	$(BIN)/python -m benchmarks
 
+client: $(VENV)/.dev  ## write the HTTP client's types and methods anew from the gateway's description
+	$(BIN)/python -c "import json, sys; from quetzalcore.gateway.app import openapi_document; json.dump(openapi_document(), sys.stdout)" \
+	  | $(BIN)/python -m quetzalcore.client.generate src/quetzalcore/client
+	$(BIN)/ruff format --quiet src/quetzalcore/client
+
 format: $(VENV)/.dev  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from quetzalcore.errors import BadParameter, Where
 
-__all__ = ["ALIASES", "Settings", "load_settings", "validated"]
+__all__ = ["ALIASES", "Settings", "load_settings", "validated", "with_options"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -176,6 +176,18 @@ def load_settings(
     )
     merged = {**file_values, **{name: given[name] for name in set(given) & known}}
     return validated(Settings, merged, source="quetzal.toml or the environment"), warnings
+
+
+def with_options(settings: Settings, **options: str | int | None) -> Settings:
+    """Lay the options of a command over the settings; None means not given.
+
+    Raises
+    ------
+    BadParameter
+        If a value is out of range.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    return validated(Settings, {**settings.model_dump(), **given}, source="the command line")
 
 
 def validated(model: type[M], values: Mapping[str, Any], *, source: str) -> M:

@@ -16,7 +16,18 @@ from typing import Annotated, NoReturn
 import typer
 
 import quetzalcore
-from quetzalcore.cli import cost, demo, igrf, survey
+from quetzalcore.cli import (
+    accounts,
+    cost,
+    demo,
+    doctor,
+    igrf,
+    jobs,
+    roles,
+    status,
+    survey,
+    up,
+)
 from quetzalcore.cli.console import note, warn
 from quetzalcore.errors import BadParameter, QuetzalError, Where
 from quetzalcore.settings import Settings, load_settings
@@ -35,6 +46,18 @@ app.add_typer(survey.app, name="survey")
 app.command("cost")(cost.cost)
 app.command("igrf")(igrf.igrf)
 app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("down")(up.down)
+app.command("status")(status.status)
+app.command("logs")(up.logs)
+app.add_typer(jobs.app, name="jobs")
+app.command("submit")(jobs.submit)
+app.command("gateway")(roles.gateway)
+app.command("master")(roles.master)
+app.command("worker")(roles.worker)
+app.add_typer(accounts.user_app, name="user")
+app.add_typer(accounts.key_app, name="key")
+app.command("doctor")(doctor.doctor)
 
 
 _INTERRUPTED = 130

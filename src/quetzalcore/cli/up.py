@@ -17,7 +17,7 @@ import typer
 from quetzalcore.cli.console import note, print_json, say
 from quetzalcore.cli.host_files import HostFiles, Running
 from quetzalcore.errors import BadParameter, Permanent
-from quetzalcore.settings import Settings, validated
+from quetzalcore.settings import Settings, with_options
 
 __all__ = ["down", "logs", "start_in_background", "stop", "up"]
 
@@ -52,7 +52,7 @@ def up(
 
     Example: quetzal up --port 8000
     """
-    settings = _with(context.obj, env=env, host=host, port=port)
+    settings = with_options(context.obj, env=env, host=host, port=port)
     files = HostFiles.of(settings)
     running = files.running()
     if running is not None:
@@ -157,11 +157,6 @@ def stop(running: Running) -> None:
             if not running.alive():
                 return
             time.sleep(_POLL_S)
-
-
-def _with(settings: Settings, **options: str | int | None) -> Settings:
-    given = {name: value for name, value in options.items() if value is not None}
-    return validated(Settings, {**settings.model_dump(), **given}, source="the command line")
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

@@ -110,7 +110,13 @@ def main(arguments: list[str]) -> None:
     document = json.load(sys.stdin)
     (folder / "operations.py").write_text(operations_module(document), encoding="utf-8")
     options = ("--output-model-type", "typing.TypedDict", "--target-python-version", "3.11")
-    style = ("--use-double-quotes", "--disable-timestamp", "--formatters", "builtin")
+    style = (
+        "--use-double-quotes",
+        "--use-schema-description",
+        "--disable-timestamp",
+        "--formatters",
+        "builtin",
+    )
     subprocess.run(  # noqa: S603 -- the tool of our own environment
         (
             Path(sys.executable).with_name("datamodel-codegen"),
@@ -147,7 +153,7 @@ def _operation(method: str, path: str, spec: Mapping[str, Any]) -> Operation | N
         name=spec["operationId"],
         method=method.upper(),
         path=path,
-        summary=spec.get("summary") or spec["operationId"].replace("_", " ").capitalize(),
+        summary=_first_line(spec.get("description") or spec.get("summary") or spec["operationId"]),
         parameters=tuple(
             Parameter(
                 name=given["name"],
@@ -161,6 +167,10 @@ def _operation(method: str, path: str, spec: Mapping[str, Any]) -> Operation | N
         body=_type(taken[_JSON]["schema"]) if taken else "",
         gives=" | ".join(sorted(gives)),
     )
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n")[0].replace('"', "'")
 
 
 def _type(schema: Mapping[str, Any]) -> str:

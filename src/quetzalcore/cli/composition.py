@@ -1,0 +1,184 @@
+"""Builds the platform's parts from the settings: the one place that knows every adapter."""
+
+from __future__ import annotations
+
+import datetime as dt
+import platform
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import quetzalcore
+from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cluster.composition import make_master
+from quetzalcore.cluster.engine import Engine
+from quetzalcore.cluster.engines.local import LocalEngine
+from quetzalcore.cluster.host import HostSettings
+from quetzalcore.cluster.janitor import JanitorConfig
+from quetzalcore.cluster.master import Master
+from quetzalcore.cluster.term import MasterConfig
+from quetzalcore.database import Database, open_database
+from quetzalcore.gateway.config import GatewayConfig
+from quetzalcore.gateway.parts import GatewayParts
+from quetzalcore.identity.limits import RateLimiter, parse_rules
+from quetzalcore.identity.sql import SqlIdentityStore, open_identity_store
+from quetzalcore.jobs.artifacts import ArtifactStore
+from quetzalcore.jobs.links import FileLinks, SignedLinks
+from quetzalcore.jobs.quota import Quota
+from quetzalcore.jobs.sql import (
+    SqlLeadership,
+    SqlLedger,
+    SqlNodeBook,
+    SqlUploads,
+    open_ledger,
+)
+from quetzalcore.jobs.stores import open_store
+from quetzalcore.settings import Settings
+from quetzalcore.workloads.catalog import catalog
+
+__all__ = ["Platform", "now", "open_engine", "open_identity", "open_platform"]
+
+_MIB = 2**20
+_GIB = 2**30
+
+
+def now() -> dt.datetime:
+    """Give the time; the only clock of the platform's processes."""
+    return dt.datetime.now(tz=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What any role needs: the database's books, the files, the identities."""
+
+    settings: Settings
+    files: HostFiles
+    database: Database
+    ledger: SqlLedger
+    nodes: SqlNodeBook
+    leadership: SqlLeadership
+    uploads: SqlUploads
+    identity: SqlIdentityStore
+    store: ArtifactStore
+    secret: bytes
+
+    def gateway_parts(self, *, instance: str, public_url: str) -> GatewayParts:
+        """Give what a gateway instance works with."""
+        settings = self.settings
+        return GatewayParts(
+            ledger=self.ledger,
+            uploads=self.uploads,
+            nodes=self.nodes,
+            store=self.store,
+            identity=self.identity,
+            limiter=open_limiter(settings),
+            kinds=catalog(),
+            secret=self.secret,
+            clock=now,
+            version=quetzalcore.__version__,
+            config=GatewayConfig(
+                instance=instance,
+                public_url=public_url,
+                upload_bytes=settings.max_upload_mib * _MIB,
+            ),
+        )
+
+    def master(self, engine: Engine) -> Master:
+        """Make a master that reaches nodes through this engine."""
+        return make_master(
+            ledger=self.ledger,
+            nodes=self.nodes,
+            leadership=self.leadership,
+            store=self.store,
+            engine=engine,
+            clock=now,
+            config=_master_config(self.settings),
+            uploads=self.uploads,
+            cleaning=JanitorConfig(retention=dt.timedelta(days=self.settings.retention_days)),
+        )
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, files: HostFiles) -> AsyncIterator[Platform]:
+    """Open the database, bring its tables up to date, and open what lies on top; close it all at the end."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database_url or files.ledger_url)
+        stack.push_async_callback(database.close)
+        ledger = await open_ledger(database, quota=_quota(settings))
+        identity = await open_identity_store(database)
+        stack.push_async_callback(identity.close)
+        secret = kept_secret(files.root / "secret", settings.secret_key.get_secret_value()).encode()
+        yield Platform(
+            settings=settings,
+            files=files,
+            database=database,
+            ledger=ledger,
+            nodes=SqlNodeBook(database),
+            leadership=SqlLeadership(database),
+            uploads=SqlUploads(database),
+            identity=identity,
+            store=_store(settings, files, secret),
+            secret=secret,
+        )
+
+
+@asynccontextmanager
+async def open_identity(settings: Settings) -> AsyncIterator[SqlIdentityStore]:
+    """Open only users and keys."""
+    files = HostFiles.of(settings)
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database_url or files.ledger_url)
+        stack.push_async_callback(database.close)
+        identity = await open_identity_store(database)
+        stack.push_async_callback(identity.close)
+        yield identity
+
+
+def open_engine(settings: Settings, files: HostFiles) -> LocalEngine:
+    """Give the engine of this host."""
+    return LocalEngine(
+        HostSettings(
+            node_id=platform.node() or "local",
+            folder=files.vms,
+            runtime=settings.runtime,
+            cpus=settings.worker_cpus,
+            memory_mib=settings.worker_memory_mib,
+            warm_bare=settings.warm_bare,
+            warm_numeric=settings.warm_numeric,
+        ),
+        log_file=files.log("agent"),
+    )
+
+
+def open_limiter(settings: Settings) -> RateLimiter:
+    """Give the rate limiter, shared through Redis where one is set."""
+    return RateLimiter(
+        settings.redis_url or "memory://",
+        parse_rules({"requests": settings.rate_limit, "login": settings.login_rate_limit}),
+        exempt=settings.rate_limit_exempt,
+    )
+
+
+def _master_config(settings: Settings) -> MasterConfig:
+    """Give how a master works; leases outlast what the engine takes to notice a dead node."""
+    default_s = 30.0 if settings.engine == "ray" else 15.0
+    return MasterConfig(lease_s=settings.lease_s or default_s)
+
+
+def _store(settings: Settings, files: HostFiles, secret: bytes) -> ArtifactStore:
+    """Open the artifact store; agents on other hosts reach a folder through the gateway."""
+    local = settings.engine == "local"
+    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return open_store(
+        settings.artifacts_url or files.artifacts.as_uri(),
+        links=FileLinks() if local else SignedLinks(base_url=base, secret=secret),
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=settings.s3_secret_access_key.get_secret_value(),
+    )
+
+
+def _quota(settings: Settings) -> Quota:
+    return Quota(
+        max_queued=settings.quota_queued,
+        max_artifact_bytes=int(settings.quota_artifact_gib * _GIB),
+    )
