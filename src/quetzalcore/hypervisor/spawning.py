@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import functools
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +19,9 @@ CONSOLE_BYTES = 8192
 """How much of the end of a machine's standard output and error is kept."""
 
 _READ_BYTES = 65536
-_GUEST_CHANNEL = 3
+_STDERR = 2
+
+_Action = tuple[int, int] | tuple[int, int, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,26 +48,32 @@ class Spawned:
 
 
 def spawn(
-    argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Mapping[int, int]
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int],
+    inside: Callable[[Callable[[], int]], int] | None = None,
 ) -> Spawned:
     """Start a process in a session of its own; ``descriptors`` maps its numbers to ours.
 
-    Nothing else that is open here is inherited. Must be called from the loop's own thread, which
-    outlives the child: a death signal follows the thread that started it.
+    Nothing else that is open here is inherited. ``inside`` makes the call in another thread, whose
+    namespaces the process inherits. A death signal follows the thread that makes the call.
     """
     loop = asyncio.get_running_loop()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     null = os.open(os.devnull, os.O_RDONLY)
     high = [(_above(source), number) for number, source in descriptors.items()]
+    actions: list[_Action] = [
+        (os.POSIX_SPAWN_DUP2, null, 0),
+        (os.POSIX_SPAWN_DUP2, writing, 1),
+        (os.POSIX_SPAWN_DUP2, writing, 2),
+        *((os.POSIX_SPAWN_DUP2, source, number) for source, number in high),
+        *((os.POSIX_SPAWN_CLOSE, number) for number in _inheritable() - set(descriptors)),
+    ]
+    start = functools.partial(_posix_spawn, argv, dict(environment), actions)
     try:
-        actions = [
-            (os.POSIX_SPAWN_DUP2, null, 0),
-            (os.POSIX_SPAWN_DUP2, writing, 1),
-            (os.POSIX_SPAWN_DUP2, writing, 2),
-            *((os.POSIX_SPAWN_DUP2, source, number) for source, number in high),
-        ]
-        pid = _posix_spawn(argv, dict(environment), actions)
+        pid = start() if inside is None else inside(start)
     except OSError:
         os.close(reading)
         raise
@@ -88,14 +99,20 @@ def which(
 
 def _above(descriptor: int) -> int:
     """Duplicate above every number that the child uses, so that no dup2 overwrites another's source."""
-    import fcntl  # noqa: PLC0415 -- not on Windows, where nothing is ever spawned
-
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 64)
 
 
-def _posix_spawn(
-    argv: Sequence[str], environment: dict[str, str], actions: list[tuple[int, int, int]]
-) -> int:
+def _inheritable() -> set[int]:
+    """Find what a child would inherit although nobody meant it to: this process's own inheritance."""
+    found = set()
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 -- numbers, on Linux and macOS; a Path for each costs more
+        with contextlib.suppress(OSError):  # the listing's own
+            if int(name) > _STDERR and os.get_inheritable(int(name)):
+                found.add(int(name))
+    return found
+
+
+def _posix_spawn(argv: Sequence[str], environment: dict[str, str], actions: list[_Action]) -> int:
     try:
         return os.posix_spawn(
             argv[0],
