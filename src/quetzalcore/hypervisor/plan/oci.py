@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -24,6 +25,7 @@ READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys")
 """What of /proc it can read and never write."""
 
 _NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "uts")
+_PROGRAM = "run.oci.seccomp_bpf_data"
 _SAFE = ("nosuid", "nodev")
 _OOM_SCORE = 500  # the guest goes before the runtime that holds it
 
@@ -41,11 +43,12 @@ class Places:
 
 
 def configuration(
-    launch: Launch, places: Places, seccomp: Mapping[str, Any] | None
+    launch: Launch, places: Places, *, seccomp: Mapping[str, Any], program: bytes
 ) -> dict[str, Any]:
     """Give the whole ``config.json``: no network, no capability, no new privilege, nothing of the host writable.
 
-    CPU, memory and processes are limited by the group that the runtime itself is put into.
+    CPU, memory and processes are limited by the group that the runtime itself is put into. ``program`` is
+    the filter ``seccomp`` in the kernel's form: crun takes it as it is, which saves compiling it each time.
     """
     document: dict[str, Any] = {
         "ociVersion": "1.0.2",
@@ -53,18 +56,18 @@ def configuration(
         "hostname": "vm",
         "process": _process(launch, places.uid),
         "mounts": _mounts(places),
+        "annotations": {_PROGRAM: base64.b64encode(program).decode()},
         "linux": {
             "namespaces": [{"type": name} for name in _NAMESPACES],
             "maskedPaths": list(MASKED),
             "readonlyPaths": list(READ_ONLY),
             "rootfsPropagation": "private",
+            "seccomp": dict(seccomp),
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
         },
     }
     if places.group:
         document["linux"]["cgroupsPath"] = places.group
-    if seccomp is not None:
-        document["linux"]["seccomp"] = seccomp
     return document
 
 

@@ -11,6 +11,7 @@ from quetzalcore.hypervisor.machines import WalledMachine, prepare, uid_of
 from quetzalcore.hypervisor.mounts import MountRoom
 from quetzalcore.hypervisor.plan.bubblewrap import Folders, command_line, options
 from quetzalcore.hypervisor.plan.environment import environment
+from quetzalcore.hypervisor.plan.seccomp import program
 from quetzalcore.hypervisor.plan.view import plan_view
 from quetzalcore.hypervisor.runtime import Capabilities, Launch, Machine, Stats
 from quetzalcore.hypervisor.spawning import spawn, which
@@ -36,6 +37,7 @@ class BubblewrapRuntime:
         self._room = room
         self._groups = groups
         self._host = read_host_tree()
+        self._program = program()
 
     def probe(self) -> Capabilities:
         """Say what is enforced on this host."""
@@ -62,7 +64,7 @@ class BubblewrapRuntime:
             scratch_bytes=launch.spec.scratch_mib * _MIB,
         )
         try:
-            self._start(machine, options(folders, seccomp=None))
+            self._start(machine, options(folders, seccomp=_SECCOMP))
         except BaseException:
             await machine.end()
             raise
@@ -83,7 +85,9 @@ class BubblewrapRuntime:
     def _start(self, machine: WalledMachine, told: tuple[str, ...]) -> None:
         launch = machine.launch
         reading, writing = os.pipe()
+        filtering = os.memfd_create("seccomp", os.MFD_CLOEXEC)
         try:
+            os.pwrite(filtering, self._program, 0)
             machine.spawned = spawn(
                 command_line(
                     self._binary,
@@ -92,14 +96,14 @@ class BubblewrapRuntime:
                     drop=(self._setpriv, uid_of(launch.vm_id)),
                 ),
                 environment=environment(launch.spec),
-                descriptors={3: launch.channel, _ARGS: reading},
+                descriptors={3: launch.channel, _ARGS: reading, _SECCOMP: filtering},
                 inside=machine.room.call,
             )
             machine.group.add(machine.spawned.pid)
             os.write(writing, b"".join(part.encode() + b"\0" for part in told))
         finally:
-            os.close(reading)
-            os.close(writing)
+            for descriptor in (reading, writing, filtering):
+                os.close(descriptor)
 
 
 def _ours(machine: Machine) -> WalledMachine:

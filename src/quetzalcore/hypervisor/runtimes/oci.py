@@ -13,6 +13,7 @@ from quetzalcore.hypervisor.host_tree import read_host_tree
 from quetzalcore.hypervisor.machines import WalledMachine, prepare, uid_of
 from quetzalcore.hypervisor.mounts import MountRoom
 from quetzalcore.hypervisor.plan.oci import Places, command_line, configuration
+from quetzalcore.hypervisor.plan.seccomp import oci_profile, program
 from quetzalcore.hypervisor.plan.view import plan_view
 from quetzalcore.hypervisor.runtime import Capabilities, Launch, Machine, Stats
 from quetzalcore.hypervisor.spawning import spawn, which
@@ -37,6 +38,7 @@ class OciRuntime:
         self._room = room
         self._groups = groups
         self._host = read_host_tree()
+        self._profile, self._program = oci_profile(), program()
 
     def probe(self) -> Capabilities:
         """Say what is enforced on this host."""
@@ -56,7 +58,9 @@ class OciRuntime:
             uid=uid_of(launch.vm_id),
             group="" if self.name == "crun" else f"box-{launch.vm_id}",
         )
-        config = json.dumps(configuration(launch, places, None)).encode()
+        config = json.dumps(
+            configuration(launch, places, seccomp=self._profile, program=self._program)
+        ).encode()
         try:
             (_start_crun if self.name == "crun" else _start_runc)(machine, self._binary, config)
         except BaseException:
