@@ -104,6 +104,11 @@ class Settings(BaseModel):
     runtime: Literal["auto", "crun", "runc", "runsc", "bubblewrap", "process"] = Field(
         default="auto", description="What isolates VMs; auto: the strongest that works here."
     )
+    owner_tenants: tuple[str, ...] | None = Field(
+        default=None,
+        description="Tenants whose work is this host's owner's own and may run behind weaker walls; "
+        "* for all. Default: the first administrator's in development, none in production.",
+    )
     worker_cpus: float | None = Field(
         default=None, gt=0, description="Cores that this node offers; default: all."
     )
@@ -142,7 +147,7 @@ class Settings(BaseModel):
         default="info", description="Least level that is logged."
     )
 
-    @field_validator("rate_limit_exempt", mode="before")
+    @field_validator("rate_limit_exempt", "owner_tenants", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:  # noqa: ANN401 -- a raw setting
         """Read the list as the environment gives it: separated by commas."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import quetzalcore
 from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
 from quetzalcore.cluster.engine import Engine
 from quetzalcore.cluster.engines.local import LocalEngine
@@ -20,6 +21,7 @@ from quetzalcore.cluster.term import MasterConfig
 from quetzalcore.database import Database, open_database
 from quetzalcore.gateway.config import GatewayConfig
 from quetzalcore.gateway.parts import GatewayParts
+from quetzalcore.identity.bootstrap import FIRST_TENANT
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.sql import SqlIdentityStore, open_identity_store
 from quetzalcore.jobs.artifacts import ArtifactStore
@@ -162,7 +164,13 @@ def open_limiter(settings: Settings) -> RateLimiter:
 def _master_config(settings: Settings) -> MasterConfig:
     """Give how a master works; leases outlast what the engine takes to notice a dead node."""
     default_s = 30.0 if settings.engine == "ray" else 15.0
-    return MasterConfig(lease_s=settings.lease_s or default_s)
+    owners = settings.owner_tenants
+    if owners is None:
+        owners = (FIRST_TENANT,) if settings.env == "development" else ()
+    return MasterConfig(
+        lease_s=settings.lease_s or default_s,
+        admission=AdmissionConfig(max_running=settings.quota_running, owners=frozenset(owners)),
+    )
 
 
 def _store(settings: Settings, files: HostFiles, secret: bytes) -> ArtifactStore:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -180,7 +181,8 @@ class QuetzalClient(Operations):
             if answer.status_code in _AWAY:
                 raise ServerUnreachable(f"the server answered {answer.status_code}")
             _refused(answer)
-            yield from parse_events(answer.iter_lines())
+            for event in parse_events(answer.iter_lines()):
+                yield replace(event, data=event.data["data"])
 
     def _patch(self, upload_id: str, piece: bytes, offset: int) -> models.UploadView:
         """Send one piece; after a break, ask the server how much it has and go on from there."""

@@ -15,11 +15,11 @@ from quetzalcore.errors import BadOutput, BadParameter, Where
 from quetzalcore.identity.model import Role
 from quetzalcore.identity.store import IdentityStore
 
-__all__ = ["CREDENTIALS_FILE", "AdminCredentials", "bootstrap"]
+__all__ = ["CREDENTIALS_FILE", "FIRST_TENANT", "AdminCredentials", "bootstrap"]
 
 CREDENTIALS_FILE = "admin-credentials"
 _NAME = "admin"
-_TENANT = "default"
+FIRST_TENANT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,9 @@ async def bootstrap(
     with _private_draft(folder) as draft:
         _write(draft, f"user = {_NAME}\npassword = {password}\n")
         try:
-            await store.add_user(_NAME, tenant=_TENANT, role=Role.ADMIN, password=password, now=now)
+            await store.add_user(
+                _NAME, tenant=FIRST_TENANT, role=Role.ADMIN, password=password, now=now
+            )
         except BadParameter:  # another instance was faster
             return None
         key, secret = await store.create_key(_NAME, label="first start", now=now)
