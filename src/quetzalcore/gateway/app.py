@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,9 +35,9 @@ from quetzalcore.gateway.validation import problem_of_validation
 from quetzalcore.workloads.catalog import catalog
 from quetzalcore.workloads.kind import Kind
 
-__all__ = ["create_app", "openapi_document"]
+__all__ = ["create_app", "error_handlers", "openapi_document"]
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 # The most often read first: routes are tried in order.
 _ROUTERS: tuple[APIRouter, ...] = (
@@ -82,16 +82,21 @@ def openapi_document(kinds: Mapping[str, Kind] | None = None) -> dict[str, Any]:
     return _bare(__version__, catalog() if kinds is None else kinds).openapi()
 
 
+def error_handlers() -> dict[int | type[Exception], Handler]:
+    """Give the handlers that make every error a problem document."""
+    return {
+        QuetzalError: _on_error,
+        RequestValidationError: _on_invalid,
+        HTTPException: _on_status,
+    }
+
+
 def _bare(version: str, kinds: Mapping[str, Kind], **options: Any) -> FastAPI:  # noqa: ANN401 -- FastAPI's
     app = FastAPI(
         title="QuetzalCore",
         version=version,
         redirect_slashes=False,
-        exception_handlers={
-            QuetzalError: _on_error,
-            RequestValidationError: _on_invalid,
-            HTTPException: _on_status,
-        },
+        exception_handlers=error_handlers(),
         **options,
     )
     for router in _ROUTERS:
@@ -101,18 +106,15 @@ def _bare(version: str, kinds: Mapping[str, Kind], **options: Any) -> FastAPI:  
     return app
 
 
-async def _on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, QuetzalError)  # noqa: S101 -- registered for it
+async def _on_error(request: Request, error: QuetzalError) -> Response:
     return _say(request, problem_of(error))
 
 
-async def _on_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for it
+async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     return _say(request, problem_of_validation(error.errors()))
 
 
-async def _on_status(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 -- registered for it
+async def _on_status(request: Request, error: HTTPException) -> Response:
     return _say(request, problem_of_status(error.status_code, error.detail, error.headers))
 
 

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from quetzalcore.gateway.documents import job_document
 from quetzalcore.gateway.instance import gateway_of
-from quetzalcore.gateway.problems import Unavailable, problem_of, problem_of_failure
+from quetzalcore.gateway.problems import problem_of, problem_of_failure
 from quetzalcore.gateway.replies import reply
 from quetzalcore.gateway.submission import Wish, submit, waited_for
 from quetzalcore.jobs.ledger import Conflict
-from quetzalcore.jobs.model import InputFile, Job, JobState
+from quetzalcore.jobs.model import Job, JobState
 
 __all__ = ["call_kind"]
 
 
 async def call_kind(
     request: Request,
-    kind: str,
+    wish: Wish,
     *,
-    params: Mapping[str, Any],
-    inputs: tuple[InputFile, ...] = (),
     wait_s: float | None = None,
+    idempotency_key: str | None = None,
 ) -> Response:
     """Give 200 with the result, the problem that the job met, or 202 with the job that goes on."""
     gateway = gateway_of(request)
-    if kind not in gateway.parts.kinds:
-        raise Unavailable(f"this server does not run {kind} jobs", hint="ask the operator")
-    job, _ = await submit(request, Wish(kind=kind, params=params, inputs=inputs))
+    job, _ = await submit(request, wish, idempotency_key=idempotency_key)
     job = await waited_for(request, job, gateway.config.wait_s if wait_s is None else wait_s)
     return _answer(request, job)
 

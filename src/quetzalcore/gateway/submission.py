@@ -41,8 +41,10 @@ class Wish:
     reuse: bool = True
 
 
-async def submit(request: Request, wish: Wish) -> tuple[Job, bool]:
-    """Give the job and whether it is new.
+async def submit(
+    request: Request, wish: Wish, *, idempotency_key: str | None = None
+) -> tuple[Job, bool]:
+    """Give the job and whether it is new; the key is the request's header by default.
 
     Raises
     ------
@@ -57,7 +59,7 @@ async def submit(request: Request, wish: Wish) -> tuple[Job, bool]:
         gateway,
         who,
         replace(wish, params=params, inputs=(*wish.inputs, *modules)),
-        idempotency_key=_idempotency_key(request),
+        idempotency_key=idempotency_key or _idempotency_key(request),
         request_id=request.state.request_id,
     )
     job, new = await gateway.parts.ledger.submit(asked, now=gateway.parts.clock())

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import structlog
 from starlette.requests import ClientDisconnect
 
 from quetzalcore.errors import QuetzalError
 from quetzalcore.gateway.instance import Gateway
 from quetzalcore.gateway.names import safe_filename
-from quetzalcore.gateway.parts import GatewayParts
 from quetzalcore.gateway.problems import SlowBody, TooLarge
-from quetzalcore.gateway.upload_parts import final_key, part_key, part_of, parts_prefix, whole
 from quetzalcore.identity.model import Principal
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict
+from quetzalcore.jobs.upload_parts import (
+    delete_parts,
+    final_key,
+    part_key,
+    part_of,
+    parts_prefix,
+    whole,
+)
 from quetzalcore.jobs.uploads import Upload
 
-__all__ = ["WrongOffset", "append", "begin", "finish", "store_whole", "sweep_uploads"]
-
-_log = structlog.get_logger(__name__)
+__all__ = ["WrongOffset", "append", "begin", "finish", "store_whole"]
 
 
 class WrongOffset(Conflict):
@@ -135,19 +137,8 @@ async def finish(gateway: Gateway, upload: Upload) -> Upload:
     done = await parts.uploads.finish(
         upload.id, tenant=upload.tenant, sha256=digest.hexdigest(), key=key, now=parts.clock()
     )
-    await _delete_parts(parts, upload)
+    await delete_parts(parts.store, upload)
     return done
-
-
-async def sweep_uploads(parts: GatewayParts, *, before: dt.datetime, limit: int = 100) -> int:
-    """Delete uploads not touched since a time that no job reads; give their number."""
-    abandoned = await parts.uploads.abandoned(before=before, limit=limit)
-    for upload in abandoned:
-        await _delete_parts(parts, upload)
-        await parts.store.delete(final_key(upload.tenant, upload.id))
-        await parts.uploads.delete(upload.id)
-        _log.info("gateway.upload_forgotten", upload_id=upload.id, tenant=upload.tenant)
-    return len(abandoned)
 
 
 async def _append_part(gateway: Gateway, upload: Upload, pieces: _Pieces) -> Upload:
@@ -167,12 +158,6 @@ async def _append_part(gateway: Gateway, upload: Upload, pieces: _Pieces) -> Upl
         await parts.store.delete(key)
         stands = await parts.uploads.get(upload.id, tenant=upload.tenant)
         raise WrongOffset(stands.received) from None
-
-
-async def _delete_parts(parts: GatewayParts, upload: Upload) -> None:
-    prefix = parts_prefix(upload.tenant, upload.id)
-    for key in [file.key async for file in parts.store.list(prefix)]:
-        await parts.store.delete(key)
 
 
 def _check_size(gateway: Gateway, size: int | None) -> None:

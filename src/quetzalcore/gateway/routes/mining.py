@@ -21,7 +21,7 @@ from quetzalcore.gateway.multipart import form_parts
 from quetzalcore.gateway.parameters import IdempotencyKey, Wait
 from quetzalcore.gateway.request_bodies import json_object, media_type, parsed_object
 from quetzalcore.gateway.schemas import InputRef, JobView
-from quetzalcore.gateway.submission import input_files
+from quetzalcore.gateway.submission import Wish, input_files
 from quetzalcore.gateway.uploading import store_whole
 from quetzalcore.jobs.model import InputFile
 
@@ -102,7 +102,9 @@ async def run_mag_survey(
         config = gateway_of(request).config
         held = held_to(request, limit=config.columns_bytes, config=config)
         params, inputs = await _nested(held)
-    return await call_kind(request, "mag_survey", params=params, inputs=inputs, wait_s=wait)
+    return await call_kind(
+        request, Wish(kind="mag_survey", params=params, inputs=inputs), wait_s=wait
+    )
 
 
 @flat.post(
@@ -174,14 +176,14 @@ async def run_wasm(request: Request, wait: Wait = None, key: IdempotencyKey = No
     """Run a WebAssembly module over an input, inside a VM."""
     del key
     params, inputs = await _nested(request)
-    return await call_kind(request, "wasm", params=params, inputs=inputs, wait_s=wait)
+    return await call_kind(request, Wish(kind="wasm", params=params, inputs=inputs), wait_s=wait)
 
 
 async def _flat(request: Request, kind: str, wait_s: float | None) -> Response:
     """Call a kind whose parameters are the body itself, beside the files that it names."""
     body = await json_object(request)
     inputs = await _named_files(request, body)
-    return await call_kind(request, kind, params=body, inputs=inputs, wait_s=wait_s)
+    return await call_kind(request, Wish(kind=kind, params=body, inputs=inputs), wait_s=wait_s)
 
 
 async def _nested(request: Request) -> tuple[dict[str, Any], tuple[InputFile, ...]]:

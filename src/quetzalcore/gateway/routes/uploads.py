@@ -24,7 +24,7 @@ from quetzalcore.gateway.problems import BadRequest
 from quetzalcore.gateway.replies import reply
 from quetzalcore.gateway.request_bodies import json_object, media_type
 from quetzalcore.gateway.schemas import InputRef, UploadRequest, UploadView
-from quetzalcore.gateway.submission import input_files
+from quetzalcore.gateway.submission import Wish, input_files
 from quetzalcore.gateway.uploading import WrongOffset, append, begin, finish, store_whole
 from quetzalcore.jobs.uploads import Upload
 
@@ -182,7 +182,7 @@ async def inspect_upload(request: Request, upload_id: UploadId, wait: Wait = Non
     reference = InputRef(upload_id=checked_id(upload_id, "upload"))
     inputs = await input_files(gateway_of(request), caller(request), [reference])
     params = await json_object(request, default={})
-    return await call_kind(request, "inspect", params=params, inputs=inputs, wait_s=wait)
+    return await call_kind(request, Wish(kind="inspect", params=params, inputs=inputs), wait_s=wait)
 
 
 async def _begin(request: Request) -> Upload:

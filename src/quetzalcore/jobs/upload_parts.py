@@ -1,4 +1,4 @@
-"""How a resumable upload's bytes lie in the store until it is complete: in parts that cannot be confused."""
+"""Where an upload's bytes lie in the store: under one key at the end, until then in parts that cannot be confused."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quetzalcore.jobs.artifacts import StoredFile
+from quetzalcore.jobs.artifacts import ArtifactStore, StoredFile
+from quetzalcore.jobs.uploads import Upload
 
-__all__ = ["Part", "final_key", "part_key", "part_of", "parts_prefix", "whole"]
+__all__ = [
+    "Part",
+    "delete_bytes",
+    "delete_parts",
+    "final_key",
+    "part_key",
+    "part_of",
+    "parts_prefix",
+    "whole",
+]
 
 _NAME = re.compile(r"(\d{20})-[0-9a-z]+")
 
@@ -64,3 +74,16 @@ def whole(parts: Iterable[Part], size: int) -> tuple[Part, ...] | None:
         chain.append(last[size])
         size = chain[-1].start
     return tuple(reversed(chain))
+
+
+async def delete_parts(store: ArtifactStore, upload: Upload) -> None:
+    """Delete the parts of an upload, those that count and those that a crash left behind."""
+    prefix = parts_prefix(upload.tenant, upload.id)
+    for key in [file.key async for file in store.list(prefix)]:
+        await store.delete(key)
+
+
+async def delete_bytes(store: ArtifactStore, upload: Upload) -> None:
+    """Delete everything of an upload, complete or not."""
+    await delete_parts(store, upload)
+    await store.delete(final_key(upload.tenant, upload.id))
