@@ -1,0 +1,138 @@
+"""The long-running roles: gateway and master, each alone or both in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from quetzalcore.cli.composition import Platform, now, open_engine, open_platform
+from quetzalcore.cli.host_files import HostFiles
+from quetzalcore.cli.logs import configure_logs
+from quetzalcore.cluster.master import Master
+from quetzalcore.gateway import ServeOptions, create_app, listen, serve
+from quetzalcore.gateway.master_app import create_master_app
+from quetzalcore.identity.bootstrap import bootstrap
+from quetzalcore.settings import Settings
+
+__all__ = ["serve_gateway", "serve_master", "serve_platform", "serve_worker"]
+
+log = structlog.get_logger("quetzalcore")
+_BESIDE_OTHERS = ServeOptions(signals=False)
+
+
+async def serve_platform(settings: Settings, files: HostFiles) -> None:
+    """Run gateway, master and this host's agent until told to end; the agent and its VMs end as well."""
+    _configure(settings)
+    front = listen(settings.host, settings.port)
+    back = listen(settings.master_host, settings.master_port)
+    engine = open_engine(settings, files)
+    async with open_platform(settings, files) as platform:
+        await bootstrap(platform.identity, files.root, now=now())
+        master = platform.master(engine)
+        urls = _url(front), _url(back)
+        serving = asyncio.Event()
+        work = (
+            serve(_gateway(platform, front), front, _BESIDE_OTHERS, on_ready=serving.set),
+            serve(_master_app(platform, master), back, _BESIDE_OTHERS),
+            master.run(),
+            _announce(files, urls, serving),
+        )
+        try:
+            await _until_told(*work)
+        finally:
+            files.forget()
+            await engine.shut_down()
+    log.info("platform.stopped")
+
+
+async def serve_gateway(settings: Settings, files: HostFiles) -> None:
+    """Run one gateway instance until told to end."""
+    _configure(settings)
+    front = listen(settings.host, settings.port)
+    async with open_platform(settings, files) as platform:
+        await bootstrap(platform.identity, files.root, now=now())
+        log.info("gateway.starting", url=_url(front))
+        await _until_told(serve(_gateway(platform, front), front, _BESIDE_OTHERS))
+
+
+async def serve_master(settings: Settings, files: HostFiles) -> None:
+    """Run one master until told to end; what runs on the nodes goes on for the next one."""
+    _configure(settings)
+    back = listen(settings.master_host, settings.master_port)
+    async with open_platform(settings, files) as platform:
+        master = platform.master(open_engine(settings, files))
+        log.info("master.starting", url=_url(back))
+        await _until_told(serve(_master_app(platform, master), back, _BESIDE_OTHERS), master.run())
+
+
+async def serve_worker(settings: Settings, files: HostFiles) -> None:
+    """Offer this host to a cluster until told to end."""
+    _configure(settings)
+    from quetzalcore.cluster.joining import join, run_worker  # noqa: PLC0415 -- Ray, an extra
+
+    ticket = await join(settings.join_url, settings.join_key.get_secret_value())
+    await _until_told(run_worker(ticket, files.vms))
+
+
+def _gateway(platform: Platform, listener: socket.socket) -> FastAPI:
+    settings = platform.settings
+    instance = f"gateway-{listener.getsockname()[1]}"
+    return create_app(platform.gateway_parts(instance=instance, public_url=settings.public_url))
+
+
+def _master_app(platform: Platform, master: Master) -> FastAPI:
+    return create_master_app(platform.gateway_parts(instance="master", public_url=""), master)
+
+
+async def _announce(files: HostFiles, urls: tuple[str, str], serving: asyncio.Event) -> None:
+    """Write down where the platform answers once it does."""
+    await serving.wait()
+    files.note(*urls)
+    log.info("platform.ready", url=urls[0], master_url=urls[1])
+    await asyncio.Event().wait()
+
+
+async def _until_told(*work: Coroutine[Any, Any, None]) -> None:
+    """Do several things until a signal comes or one of them ends, which none should; then end them all."""
+    tasks = [asyncio.create_task(each) for each in work]
+    stop = asyncio.Event()
+    with _signals(stop):
+        told = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({told, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            told.cancel()
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _configure(settings: Settings) -> None:
+    configure_logs(level=settings.log_level, as_json=settings.env == "production")
