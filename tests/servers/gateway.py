@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from hashlib import sha256
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
 
-from quetzalcore.gateway import GatewayConfig, GatewayParts, create_app
+from quetzalcore.gateway import (
+    GatewayConfig,
+    GatewayParts,
+    ServeOptions,
+    create_app,
+    listen,
+    serve,
+)
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.memory import MemoryIdentityStore
 from quetzalcore.identity.model import Role
@@ -23,7 +33,9 @@ from quetzalcore.jobs.model import Artifact, Failure, Node, Resources
 from quetzalcore.jobs.stores.memory import MemoryStore
 from quetzalcore.workloads.catalog import catalog
 
-__all__ = ["PASSWORD", "MemoryPlatform", "now", "talk"]
+__all__ = ["PASSWORD", "LiveGateway", "MemoryPlatform", "live", "now", "talk"]
+
+T = TypeVar("T")
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 -- of people who do not exist
 PEOPLE = {
@@ -36,7 +48,7 @@ PEOPLE = {
 
 def now() -> dt.datetime:
     """Give the time as the platform counts it."""
-    return dt.datetime.now(dt.UTC)  # noqa: TID251 -- a real clock for a real server
+    return dt.datetime.now(dt.UTC)
 
 
 @dataclass
@@ -138,8 +150,6 @@ class MemoryPlatform:
     async def _keep(
         self, tenant: str, job_id: str, name: str, media_type: str, content: bytes
     ) -> Artifact:
-        from hashlib import sha256
-
         async def once() -> AsyncIterator[bytes]:
             yield content
 
@@ -183,3 +193,54 @@ _NODE = Node(
     total=Resources(cpus=8, memory_mib=16384, scratch_mib=65536),
     free=Resources(cpus=8, memory_mib=16384, scratch_mib=65536),
 )
+
+
+@contextlib.contextmanager
+def live(options: ServeOptions | None = None, **changes: Any) -> Iterator[LiveGateway]:  # noqa: ANN401 -- any field
+    """Serve a platform's gateway on a free port from a thread of its own."""
+    server = LiveGateway(options or ServeOptions(signals=False), changes)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class LiveGateway:
+    """A gateway on a real socket; ``call`` runs a coroutine where the platform lives."""
+
+    platform: MemoryPlatform
+
+    def __init__(self, options: ServeOptions, changes: Mapping[str, Any]) -> None:
+        self._options = options
+        self._changes = dict(changes)
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+        self._listener = listen("127.0.0.1", 0)
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(15)
+        assert not self._thread.is_alive()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(15)
+
+    def headers(self, name: str) -> dict[str, str]:
+        return self.platform.headers(name)
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.platform = await MemoryPlatform.build(**self._changes)
+        self.app = self.platform.app()
+        self._task = asyncio.create_task(
+            serve(self.app, self._listener, self._options, on_ready=self._ready.set)
+        )
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import httpx
+from tests.servers.gateway import MemoryPlatform, talk
 
 from quetzalcore.jobs.model import Failure, Remedy
-from tests.servers.gateway import MemoryPlatform, talk
 
 
 async def _submit(
