@@ -127,7 +127,7 @@ class Machine:
                 hint="raise memory_mib (4096 at most), or give fewer columns",
                 where=Where(file=self._name),
             )
-        address = int(self._invoke("alloc", size)) & (_MOST_BYTES - 1)
+        address = self._invoke("alloc", size) & (_MOST_BYTES - 1)
         if size and address == 0:
             raise self._out_of_memory(size)
         if address % _NUMBER_BYTES or address + size > self._memory.data_len(self._store):
@@ -154,10 +154,10 @@ class Machine:
                 where=Where(file=self._name),
             )
 
-    def _invoke(self, name: str, *arguments: float) -> float:
+    def _invoke(self, name: str, *arguments: float) -> int:
         function = self._function(name)
         try:
-            return float(function(self._store, *map(_signed, arguments)))
+            return int(function(self._store, *map(_signed, arguments)))
         except Trap as trap:
             raise self._trapped(name, trap) from None
         except wasmtime.WasmtimeError as error:
