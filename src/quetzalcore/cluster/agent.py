@@ -33,6 +33,7 @@ from quetzalcore.jobs.model import Failure, Node, Remedy, Resources
 
 __all__ = ["Agent"]
 
+_LINGER_S = 0.025  # how long a start may wait for the end of a short task, to be stored with it
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 
 
@@ -72,7 +73,7 @@ class Agent:
         self._attempts: dict[str, Attempt] = {}
         self._transfer = transfer or Transfer()
         self._means = Means(vms=vms, transfer=self._transfer, folder=folder, report=self._report)
-        self._news = asyncio.Event()
+        self._news, self._pressing = asyncio.Event(), asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at = self._now()
         self._obey: Mapping[type, Callable[[Any], None]] = {
@@ -101,9 +102,9 @@ class Agent:
             if isinstance(event, Finished):
                 self._attempts.pop(event.attempt_id, None)
         if not len(self._events):
-            self._news.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait_s)
+            await self._hear(self._news, wait_s)
+        if len(self._events) and not self._events.is_pressing():
+            await self._hear(self._pressing, min(wait_s, _LINGER_S))
         return EventBatch(events=self._events.read(), node=self.node())
 
     def node(self) -> Node:
@@ -132,6 +133,12 @@ class Agent:
             await attempt.wait()
         await self._transfer.close()
 
+    @staticmethod
+    async def _hear(news: asyncio.Event, wait_s: float) -> None:
+        news.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), wait_s)
+
     def _start(self, command: Start) -> None:
         for assignment in command.assignments:
             if assignment.attempt_id not in self._attempts:
@@ -158,6 +165,8 @@ class Agent:
         if kind is Finished:
             self._leases.release(assignment.attempt_id)
         self._news.set()
+        if self._events.is_pressing():
+            self._pressing.set()
 
     def _arm(self) -> None:
         """Set the timer that kills what is not renewed in time."""

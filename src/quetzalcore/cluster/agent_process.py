@@ -12,7 +12,6 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.agent_socket import AgentSocket
@@ -40,13 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     _detach()
     os.chdir(given.folder)  # a unix socket's path is short: bind it by its name alone
-    lock = _claim(Path(LOCK))
-    if lock is None:
+    if not _claim(Path(LOCK)):
         log.info("another agent serves this folder")
         return _SERVED_ALREADY
-    with lock:
-        settings = HostSettings.model_validate_json(given.settings)
-        asyncio.run(_serve(settings, ready_fd=given.ready_fd))
+    settings = HostSettings.model_validate_json(given.settings)
+    asyncio.run(_serve(settings, ready_fd=given.ready_fd))
     return 0
 
 
@@ -59,18 +56,19 @@ def _detach() -> None:
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
 
-def _claim(path: Path) -> IO[str] | None:
-    """Lock a file for the process's life and write the pid into it."""
-    lock = path.open("a+", encoding="ascii")
+def _claim(path: Path) -> bool:
+    """Lock a file until the process is gone, and write the pid into it; False if another has it.
+
+    The descriptor is never closed: who finds the lock free knows that the process has ended.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        return None
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock
+        return False
+    os.ftruncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return True
 
 
 async def _serve(settings: HostSettings, *, ready_fd: int) -> None:

@@ -83,12 +83,13 @@ class Attempt:
 
     async def _live(self) -> None:
         try:
-            self._finish(await self._work())
+            ending = await self._work()
         except QuetzalError as error:
-            self._finish({"ending": "failed", "failure": failure_of(error)})
+            ending = {"ending": "failed", "failure": failure_of(error)}
         finally:
-            if self._folder.exists():
+            if self.assignment.inputs:
                 await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._finish(ending)
 
     async def _work(self) -> Mapping[str, Any]:
         inputs = await self._fetch()
@@ -139,7 +140,10 @@ class Attempt:
             async with gate:
                 await self._means.transfer.put(product.path, urls[product.name])
 
-        await asyncio.gather(*(put(product) for product in outcome.products))
+        puts = (put(product) for product in outcome.products)
+        for fault in await asyncio.gather(*puts, return_exceptions=True):  # all of them have ended
+            if fault is not None:
+                raise fault
         return tuple(_artifact(product) for product in outcome.products)
 
     def _tell(self, said: Said) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any, TypeVar
 
-from quetzalcore.cluster.messages import AgentEvent, LogLine, Progressed
+from quetzalcore.cluster.messages import AgentEvent, Finished, LogLine, Produced, Progressed
 
 __all__ = ["CHATTER_LIMIT", "EventLog"]
 
@@ -24,10 +24,15 @@ class EventLog:
         self._next = first
         self._events: deque[AgentEvent] = deque()
         self._chatter: Counter[str] = Counter()
+        self._pressing = 0
 
     def __len__(self) -> int:
         """Count what waits to be acknowledged."""
         return len(self._events)
+
+    def is_pressing(self) -> bool:
+        """Say whether somebody waits for what happened: an end, or products that need their links."""
+        return self._pressing > 0
 
     def add(self, kind: type[E], *, attempt_id: str, job_id: str, **fields: Any) -> E | None:  # noqa: ANN401 -- the event's own fields
         """Append an event under the next number; give None if it was dropped."""
@@ -39,6 +44,7 @@ class EventLog:
         self._events.append(event)
         if chatter:
             self._chatter[attempt_id] += 1
+        self._pressing += isinstance(event, Finished | Produced)
         return event
 
     def acknowledge(self, after: int) -> tuple[AgentEvent, ...]:
@@ -49,6 +55,7 @@ class EventLog:
             dropped.append(event)
             if isinstance(event, Progressed | LogLine):
                 self._chatter[event.attempt_id] -= 1
+            self._pressing -= isinstance(event, Finished | Produced)
         self._chatter = +self._chatter
         return tuple(dropped)
 

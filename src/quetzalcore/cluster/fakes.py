@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from quetzalcore.hypervisor.channel import Listener
-from quetzalcore.hypervisor.hypervisor import HypervisorStats
 from quetzalcore.hypervisor.protocol import Progressed
 from quetzalcore.hypervisor.spec import Outcome, Product, Task, VMSpec
 from quetzalcore.jobs.model import Failure, Remedy, Usage
 
-__all__ = ["FakeVMs"]
+__all__ = ["FakeCounts", "FakeVMs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeCounts:
+    """What runs; nothing is ever warm."""
+
+    active: int
+    warm: Mapping[str, int] = field(default_factory=dict)
 
 
 class FakeVMs:
@@ -69,16 +78,9 @@ class FakeVMs:
         """Delete what was produced."""
         shutil.rmtree(self._folder / vm_id, ignore_errors=True)
 
-    def stats(self) -> HypervisorStats:
+    def stats(self) -> FakeCounts:
         """Count what runs."""
-        return HypervisorStats(
-            active=len(self.begun) - len(self.ended),
-            warm={},
-            starts=len(self.begun),
-            warm_starts=0,
-            start_s={},
-            idle_memory_mib=0.0,
-        )
+        return FakeCounts(active=len(self.begun) - len(self.ended))
 
     def _products(self, vm_id: str, task: Task) -> tuple[Product, ...]:
         products = []

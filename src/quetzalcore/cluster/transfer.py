@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -135,7 +136,8 @@ def _place(source: Path, target: Path) -> None:
         half.replace(target)
         _flush_folder(target.parent)
     except OSError as error:
-        half.unlink(missing_ok=True)
+        with suppress(OSError):
+            half.unlink()
         raise TransferFailed(
             f"the product {target.name!r} cannot be stored: {error.strerror}",
             hint="free space on the disk that holds the artifacts",

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from quetzalcore.hypervisor.channel import Listener
-from quetzalcore.hypervisor.hypervisor import HypervisorStats
 from quetzalcore.hypervisor.spec import Outcome, Task, VMSpec
 
-__all__ = ["VMs"]
+__all__ = ["VMCounts", "VMs"]
+
+
+class VMCounts(Protocol):
+    """How many VMs run a task, and how many are warm by tier."""
+
+    @property
+    def active(self) -> int:
+        """Give those that run a task."""
+        ...
+
+    @property
+    def warm(self) -> Mapping[str, int]:
+        """Give those that wait for one."""
+        ...
 
 
 class VMs(Protocol):
@@ -30,6 +44,6 @@ class VMs(Protocol):
         """Delete a VM's products from this host."""
         ...
 
-    def stats(self) -> HypervisorStats:
+    def stats(self) -> VMCounts:
         """Count the VMs."""
         ...

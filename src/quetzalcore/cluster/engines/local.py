@@ -25,7 +25,6 @@ from quetzalcore.jobs.model import Node
 __all__ = ["LocalEngine"]
 
 _START_S = 30.0
-_ANSWER_S = 5.0  # an agent that is silent for longer is restarted
 _QUIT_S = 10.0
 _READ_LIMIT = 1 << 20
 _POLL_S = 0.005
@@ -37,16 +36,20 @@ log = logging.getLogger(__name__)
 class LocalEngine:
     """The host itself. Its agent outlives a master, so that the next one adopts what it runs.
 
-    A dead agent is started again by the next call of ``nodes``; what it ran is lost.
+    A dead agent is started again by the next call of ``nodes``; what it ran is lost. So is one that does
+    not answer within ``patience_s``.
     """
 
-    def __init__(self, settings: HostSettings, *, log_file: Path | None = None) -> None:
+    def __init__(
+        self, settings: HostSettings, *, log_file: Path | None = None, patience_s: float = 5.0
+    ) -> None:
         self._settings = settings
         self._folder = settings.folder
         self._log_file = log_file or settings.folder / "agent.log"
         self._caller: Caller | None = None
         self._children: set[int] = set()
         self._starting = asyncio.Lock()
+        self.patience_s = patience_s
 
     async def start(self) -> None:
         """Adopt the agent that runs here, or start one."""
@@ -57,6 +60,7 @@ class LocalEngine:
         try:
             about = await self._about(await self._connect())
         except AgentUnreachable:
+            await self.close()
             about = await self._about(await self._connect())
         return (about.node,)
 
@@ -157,11 +161,12 @@ class LocalEngine:
 
     async def _quit(self, caller: Caller) -> None:
         with suppress(AgentUnreachable):
-            await _within(caller.ask(Call.QUIT), _ANSWER_S)
+            await _within(caller.ask(Call.QUIT), self.patience_s)
         await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, _QUIT_S)
+        await asyncio.sleep(_POLL_S)  # its last breath: from letting go of files to being a zombie
 
     async def _about(self, caller: Caller) -> AgentNode:
-        return AgentNode.model_validate_json(await _within(caller.ask(Call.NODE), _ANSWER_S))
+        return AgentNode.model_validate_json(await _within(caller.ask(Call.NODE), self.patience_s))
 
     def _reap(self) -> None:
         """Collect agents of ours that have died."""
@@ -181,14 +186,16 @@ class _LocalLink:
     async def command(self, command: Command) -> Answer:
         """Send a command."""
         said = await self._engine.ask(
-            Call.COMMAND, command.model_dump_json().encode(), timeout_s=_ANSWER_S
+            Call.COMMAND, command.model_dump_json().encode(), timeout_s=self._engine.patience_s
         )
         return accepted(Answer.model_validate_json(said))
 
     async def events(self, *, after: int, wait_s: float) -> EventBatch:
         """Acknowledge, and wait for what comes."""
         asked = EventRequest(after=after, wait_s=wait_s).model_dump_json().encode()
-        said = await self._engine.ask(Call.EVENTS, asked, timeout_s=wait_s + _ANSWER_S)
+        said = await self._engine.ask(
+            Call.EVENTS, asked, timeout_s=wait_s + self._engine.patience_s
+        )
         return EventBatch.model_validate_json(said)
 
 
