@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.servers.postgres import postgres_url  # noqa: F401 -- a fixture
+from tests.servers.redis import redis_url  # noqa: F401 -- a fixture
 from tests.servers.s3 import s3_server  # noqa: F401 -- a fixture
+from tests.servers.third_party import misbehaving_kinds  # noqa: F401 -- a fixture
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

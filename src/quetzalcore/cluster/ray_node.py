@@ -21,6 +21,7 @@ __all__ = [
     "FOLDER_VARIABLE",
     "REDIS_PORT",
     "RayNode",
+    "RayPlace",
     "RaySecurity",
     "RedisPlace",
     "TlsFiles",
@@ -46,6 +47,7 @@ _TUNING: Mapping[str, str] = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "60",
     "RAY_enable_metrics_collection": "0",
     "RAY_enable_worker_prestart": "0",
+    "RAY_USE_UVLOOP": "0",  # agents are written for, and tested on, asyncio's own loop
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
 }
@@ -66,6 +68,15 @@ class RaySecurity:
 
     token_file: Path
     tls: TlsFiles | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayPlace:
+    """A cluster as its masters see it; agents are shared by masters of the same namespace."""
+
+    address: str  # host:port of the head
+    security: RaySecurity
+    namespace: str = "quetzal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from quetzalcore.cluster.engine import AgentLink, AgentUnreachable, accepted
 from quetzalcore.cluster.framing import Call, Caller, EventRequest
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
-from quetzalcore.cluster.ray_node import RaySecurity, client_environment, restart_delay_s
+from quetzalcore.cluster.ray_node import RayPlace, client_environment, restart_delay_s
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.model import Node
 
@@ -24,7 +24,6 @@ __all__ = ["ClusterUnreachable", "RayEngine"]
 log = logging.getLogger(__name__)
 
 _NODES = TypeAdapter(tuple[Node, ...])
-_CONNECT_LIMIT_S = 60.0
 _NODES_LIMIT_S = 40.0  # placing an agent on a new node is part of it
 
 
@@ -44,32 +43,31 @@ class RayEngine:
 
     def __init__(
         self,
-        address: str,
+        place: RayPlace,
         *,
-        security: RaySecurity,
         folder: Path,
         inherited: Mapping[str, str],
-        namespace: str = "quetzal",
+        connect_limit_s: float = 60.0,
     ) -> None:
-        self._address = address
-        self._environment = client_environment(security, inherited)
+        self._place = place
+        self._environment = client_environment(place.security, inherited)
         self._folder = folder
-        self._namespace = namespace
+        self._connect_limit_s = connect_limit_s
         self._caller: Caller | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._known: frozenset[str] = frozenset()
 
     async def start(self) -> None:
-        """Connect, and stay connected until ``close``; ``ClusterUnreachable`` after a minute."""
+        """Connect, and stay connected until ``close``; ``ClusterUnreachable`` after ``connect_limit_s``."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._keeper = asyncio.create_task(self._keep_connected())
         try:
-            await asyncio.wait_for(self._connected.wait(), _CONNECT_LIMIT_S)
+            await asyncio.wait_for(self._connected.wait(), self._connect_limit_s)
         except TimeoutError:
             await self.close()
             raise ClusterUnreachable(
-                f"no Ray cluster answers at {self._address}",
+                f"no Ray cluster answers at {self._place.address}",
                 hint=f"start its head, or see {self._log}",
             ) from None
 
@@ -130,7 +128,7 @@ class RayEngine:
         with theirs, self._log.open("ab") as log:
             command = (
                 *(sys.executable, "-m", "quetzalcore.cluster.ray_bridge"),
-                *(self._address, self._namespace, str(theirs.fileno())),
+                *(self._place.address, self._place.namespace, str(theirs.fileno())),
             )
             bridge = await asyncio.create_subprocess_exec(
                 *command,
