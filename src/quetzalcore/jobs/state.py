@@ -273,13 +273,11 @@ def handle(job: Lifecycle | None, event: Event) -> Transition:
 
 
 def _asked(job: Lifecycle, event: Submitted | CancelRequested | RetryRequested) -> Transition:
-    match event:
-        case CancelRequested():
-            return _cancel(job)
-        case RetryRequested():
-            return _retry(job, event)
-        case Submitted():
-            return _refused(job, "it has been submitted already")
+    if isinstance(event, CancelRequested):
+        return _cancel(job)
+    if isinstance(event, RetryRequested):
+        return _retry(job, event)
+    return _refused(job, "it has been submitted already")
 
 
 def _begin(event: Submitted) -> Transition:

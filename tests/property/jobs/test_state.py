@@ -62,6 +62,8 @@ events = st.one_of(
     st.builds(Rejected, failure=failures),
     of_an_attempt,
     st.just("the live one's"),
+    st.just("the live one's"),
+    st.just("the live one's"),
     st.builds(CancelRequested),
     st.builds(RetryRequested, stage=st.sampled_from(["", "gridding"])),
 )
@@ -172,6 +174,13 @@ def test_a_result_that_comes_after_a_cancel_does_not_count() -> None:
     ended = handle(asked, Succeeded(attempt_id="a1"))
     assert ended.to.state is JobState.CANCELLED
     assert ended.actions[0] == EndAttempt(attempt_id="a1", state=AttemptState.CANCELLED)
+
+
+def test_a_confirmed_cancel_ends_the_job() -> None:
+    stopped = Failure(code="stopped", title="t", detail="d", remedy=Remedy.RETRY)
+    asked = handle(_running(), CancelRequested()).to
+    ended = handle(asked, CancelConfirmed(attempt_id="a1", failure=stopped))
+    assert ended.actions[-1] == EndJob(state=JobState.CANCELLED)
 
 
 def test_a_started_attempt_of_a_job_being_cancelled_stays_cancelling() -> None:
