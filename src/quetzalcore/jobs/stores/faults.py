@@ -24,6 +24,10 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _CLASH = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY})
 _FULL_AT_S3 = ("507 Insufficient Storage", "XMinioStorageFull", "QuotaExceeded", "EntityTooLarge")
+_REFUSED_BY_S3 = (
+    "401 Unauthorized",
+    "403 Forbidden",
+)  # a writer's errors have no type of their own
 _OF_A_FOLDER = re.compile(r"LocalFileSystem.*\(os error (\d+)\)")
 _LONGEST_QUOTE = 300
 
@@ -115,7 +119,9 @@ def _from_s3(error: Exception, place: str) -> QuetzalError:
     said = str(error).split("\n", 1)[0][:_LONGEST_QUOTE]
     if any(word in str(error) for word in _FULL_AT_S3):
         return StorageFull(f"no room in {place} ({said})", hint="make room, then try again")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(
+        word in said for word in _REFUSED_BY_S3
+    ):
         return StoreRefused(
             f"{place} refuses our credentials ({said})",
             hint="check the access key, its policy and the clock",

@@ -12,6 +12,9 @@ __all__ = ["LONGEST_KEY_BYTES", "LONGEST_SEGMENT_BYTES", "checked_key", "checked
 LONGEST_KEY_BYTES = 900  # S3 allows 1,024 with the store's own prefix
 LONGEST_SEGMENT_BYTES = 200  # file systems allow 255; writers add to names for a while
 _TEMPORARY = re.compile(r"#\d+\Z")  # obstore hides such names in folders: it writes to them first
+_DRIVE = re.compile(
+    r"[A-Za-z][:|]\Z"
+)  # file URLs, which obstore uses inside, take these for drives
 _HINT = "use letters, digits, '.', '-', '_' and '/' between names, without '..' or a leading '.'"
 
 
@@ -62,4 +65,6 @@ def _segment_fault(segment: str) -> str:
         return f"holds a part longer than {LONGEST_SEGMENT_BYTES} bytes"
     if _TEMPORARY.search(segment):
         return "holds a part that ends like a temporary file ('#' and digits)"
+    if _DRIVE.search(segment):
+        return "holds a part that ends like a drive (a letter and ':' or '|')"
     return ""
