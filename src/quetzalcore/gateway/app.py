@@ -96,6 +96,8 @@ def _bare(version: str, kinds: Mapping[str, Kind], **options: Any) -> FastAPI:  
         title="QuetzalCore",
         version=version,
         redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         exception_handlers=error_handlers(),
         **options,
     )

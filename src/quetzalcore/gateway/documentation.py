@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from quetzalcore.gateway.schemas import EventView, IdText, InputRef, ProblemView, UploadRequest
+from quetzalcore.gateway import schemas
+from quetzalcore.gateway.answers import problems
+from quetzalcore.gateway.body_shapes import body_models
+from quetzalcore.gateway.examples import PROBLEMS, REQUESTS, RESULTS
+from quetzalcore.gateway.problems import PROBLEM_JSON
+from quetzalcore.gateway.schemas import EventView, ProblemView, UploadRequest
 from quetzalcore.workloads.kind import Kind
 
 __all__ = ["describe"]
@@ -19,6 +23,7 @@ __all__ = ["describe"]
 _MODE: Literal["validation"] = "validation"
 _TEMPLATE = "#/components/schemas/{model}"
 _PUBLIC = frozenset({"health", "api_health", "live", "ready", "log_in", "get_blob", "put_blob"})
+_WITH_BODY = frozenset({"post", "put", "patch"})
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}, {"session": []}]
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key."},
@@ -41,25 +46,6 @@ Errors are problem documents (RFC 9457) with a `code` for programs, a `detail` a
 `{"type": "pong"}`, and `{"type": "error", "job_id", "problem"}`."""
 
 
-class _Shape(StrEnum):
-    """How a body carries a kind's parameters."""
-
-    NESTED = "nested"  # in ``params``, beside files or columns
-    FLAT = "flat"  # as the body itself, beside files
-    BARE = "bare"  # as the body itself; the path names the file
-
-
-_BODIES = (
-    ("MagSurveyRequest", "mag_survey", _Shape.NESTED),
-    ("WasmRequest", "wasm", _Shape.NESTED),
-    ("DiscriminateRequest", "discriminate", _Shape.FLAT),
-    ("TargetDrillsRequest", "target_drills", _Shape.FLAT),
-    ("CostAnalysisRequest", "cost_analysis", _Shape.FLAT),
-    ("IgrfRequest", "igrf", _Shape.FLAT),
-    ("InspectRequest", "inspect", _Shape.BARE),
-)
-
-
 def describe(app: FastAPI, kinds: Mapping[str, Kind]) -> None:
     """Make the application give our document, built once when it is first asked for."""
 
@@ -79,47 +65,74 @@ def _document(app: FastAPI, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         ProblemView,
         UploadRequest,
         EventView,
-        *(_body(*each, kinds) for each in _BODIES),
+        *body_models(kinds),
     ]
     _, extra = models_json_schema([(model, _MODE) for model in models], ref_template=_TEMPLATE)
     components = document.setdefault("components", {})
     components["schemas"] = dict(
         sorted({**components.get("schemas", {}), **extra["$defs"]}.items())
     )
+    _show_models(components["schemas"])
     components["securitySchemes"] = _SCHEMES
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     for path in document["paths"].values():
-        for operation in path.values():
-            _complete(operation)
+        for method, operation in path.items():
+            _complete(method, operation)
     return document
 
 
-def _complete(operation: dict[str, Any]) -> None:
-    public = operation["operationId"] in _PUBLIC
-    operation["security"] = [] if public else _SECURITY
+def _show_models(described: dict[str, Any]) -> None:
+    """Put the models' examples back, from which the framework drops what is null; lists show one item."""
+    for name in schemas.__all__:
+        model = getattr(schemas, name)
+        extra = getattr(model, "model_config", {}).get("json_schema_extra")
+        if name in described and isinstance(extra, dict):
+            described[name]["example"] = extra["example"]
+    for schema in described.values():
+        if list(schema.get("properties", {})) == ["items"]:
+            item = schema["properties"]["items"]["items"]["$ref"].rpartition("/")[2]
+            schema["example"] = {"items": [described[item]["example"]]}
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    """Add what every operation of its sort may answer, who may call it, and examples."""
+    name = operation["operationId"]
+    operation["security"] = [] if name in _PUBLIC else _SECURITY
+    operation["summary"] = operation["summary"].replace("Api ", "")
     answers = operation["responses"]
-    if "422" in answers and "HTTPValidationError" in str(answers["422"]):
+    if "HTTPValidationError" in str(answers.get("422")):
         del answers["422"]
+    if method in _WITH_BODY:
+        answers.update({str(key): value for key, value in problems(408, 413).items()})
+    for status, answer in answers.items():
+        if int(status) >= 400:  # noqa: PLR2004 -- the classes of HTTP
+            _show_problem(int(status), answer, name)
+    _show(operation.get("requestBody"), REQUESTS.get(name))
+    _show(answers.get("200"), RESULTS.get(name))
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _body(name: str, kind_name: str, shape: _Shape, kinds: Mapping[str, Kind]) -> type[BaseModel]:
-    kind = kinds.get(kind_name)
-    params = _AnyParams if kind is None else kind.params
-    fields: dict[str, Any] = {}
-    if shape is not _Shape.BARE and (kind is None or kind.inputs[1] > 0):
-        fields["upload_id"] = (IdText | None, Field(default=None, description="One input."))
-        fields["inputs"] = (list[InputRef], Field(default=[], max_length=64))
-    if shape is not _Shape.NESTED:
-        return create_model(name, __base__=params, **fields)
-    fields["columns"] = (
-        dict[str, list[float | str | None]] | None,
-        Field(default=None, description="A table by columns, in place of a file."),
-    )
-    fields["params"] = (params, Field(default={}))
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+def _show(part: dict[str, Any] | None, example: object) -> None:
+    if part is not None and example is not None:
+        part["content"]["application/json"]["example"] = example
 
 
-class _AnyParams(BaseModel):
-    """Parameters of a kind that this server does not have."""
+def _show_problem(status: int, answer: dict[str, Any], name: str) -> None:
+    code, title, detail, hint = PROBLEMS[status]
+    answer["content"] = {
+        PROBLEM_JSON: {
+            **answer["content"][PROBLEM_JSON],
+            "example": {
+                "type": f"urn:quetzalcore:problem:{code}",
+                "title": title,
+                "status": status,
+                "detail": detail,
+                "code": code,
+                "hint": hint,
+                "where": {},
+                "instance": f"/{name}",
+                "request_id": "01kaj3v7q4h2m8s0c5x9tzy6wd",
+            },
+        }
+    }

@@ -24,6 +24,7 @@ from quetzalcore.identity.store import Forbidden, NotAuthenticated
 __all__ = ["Access", "Bodies", "authenticate", "guarded", "login_failed", "same_origin"]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CSRF_HEADER = "x-csrf-token"
 
 
@@ -152,8 +153,11 @@ def _rate_headers(verdict: Verdict) -> list[tuple[bytes, bytes]]:
 
 
 def _has_body(request: Request) -> bool:
+    """Say whether there is a body to hold to its limits; where none is read, the server drops it."""
     headers = request.headers
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    return request.method in _WITH_BODY and (
+        "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    )
 
 
 def _limit(bodies: Bodies, gateway: Gateway) -> int:

@@ -166,8 +166,18 @@ class AttemptView(_View):
     resources: AttemptResources
 
 
+_ARTIFACT: JsonDict = {
+    "name": "report.html",
+    "media_type": "text/html",
+    "size": 52_310,
+    "sha256": _SHA,
+}
+
+
 class ArtifactView(_View):
     """A file that a job made."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _ARTIFACT})
 
     name: str
     media_type: str
@@ -187,12 +197,6 @@ _SUMMARY: JsonDict = {
     "progress": {"stage": "run", "fraction": 1.0, "message": ""},
     "error": None,
     "cached": False,
-}
-_ARTIFACT: JsonDict = {
-    "name": "report.html",
-    "media_type": "text/html",
-    "size": 52_310,
-    "sha256": _SHA,
 }
 _JOB: JsonDict = {
     **_SUMMARY,
@@ -720,25 +724,23 @@ class NewKeyRequest(_Body):
     expires_at: dt.datetime | None = Field(default=None, description="With its time zone.")
 
 
+_KEY: JsonDict = {
+    "id": _ID,
+    "user": "ada",
+    "tenant": "acme",
+    "label": "notebook",
+    "scope": "user",
+    "created_at": _AT,
+    "last_used_at": None,
+    "expires_at": None,
+    "revoked": False,
+}
+
+
 class KeyView(_View):
     """A key without its secret."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "id": _ID,
-                "user": "ada",
-                "tenant": "acme",
-                "label": "notebook",
-                "scope": "user",
-                "created_at": _AT,
-                "last_used_at": None,
-                "expires_at": None,
-                "revoked": False,
-            }
-        },
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _KEY})
 
     id: str
     user: str
@@ -753,6 +755,10 @@ class KeyView(_View):
 
 class NewKey(KeyView):
     """A new key with its secret, which is shown this once."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {**_KEY, "secret": "qz_9bXk..."}}
+    )
 
     secret: str
 

@@ -52,7 +52,7 @@ _TENANT = r"^[A-Za-z0-9._@:-]{0,64}$"
     operation_id="log_in",
     response_model=Caller,
     response_description="Who one is; the session comes as a cookie.",
-    responses=problems(401, 403, 408, 413, 422),
+    responses=problems(401, 403, 422),
 )
 async def log_in(request: Request, body: LoginRequest) -> Response:
     """Open a session by name and password."""
@@ -111,7 +111,7 @@ async def list_users(
     operation_id="add_user",
     status_code=201,
     response_model=UserView,
-    responses=problems(408, 409, 413, 422),
+    responses=problems(409, 422),
 )
 async def add_user(request: Request, body: NewUserRequest) -> Response:
     """Add a user; for administrators."""
@@ -164,7 +164,7 @@ async def list_keys(
     operation_id="create_key",
     status_code=201,
     response_model=NewKey,
-    responses=problems(404, 408, 413, 422),
+    responses=problems(404, 422),
 )
 async def create_key(request: Request, body: NewKeyRequest) -> Response:
     """Make a key; its secret is shown this once."""

@@ -102,7 +102,7 @@ async def get_blob(request: Request, token: str) -> Response:
     operation_id="put_blob",
     status_code=204,
     response_class=Response,
-    responses=problems(403, 408, 413, 503),
+    responses=problems(403, 503),
     openapi_extra={
         "requestBody": {
             "required": True,

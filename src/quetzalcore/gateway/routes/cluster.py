@@ -41,7 +41,7 @@ async def list_nodes(request: Request) -> Response:
     "/nodes/{node_id}/drain",
     operation_id="drain_node",
     response_model=NodeView,
-    responses=problems(404, 408, 413, 422),
+    responses=problems(404, 422),
 )
 async def drain_node(
     request: Request,

@@ -65,7 +65,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     response_description="A new job; Location names it.",
     responses={
         200: {"model": JobView, "description": "The job of an earlier call with the same key."},
-        **problems(404, 408, 409, 413, 422),
+        **problems(404, 409, 422),
     },
 )
 async def submit_job(
@@ -142,7 +142,7 @@ async def cancel_job(request: Request, job_id: JobId) -> Response:
     "/{job_id}/retry",
     operation_id="retry_job",
     response_model=JobView,
-    responses=problems(404, 408, 409, 413, 422),
+    responses=problems(404, 409, 422),
 )
 async def retry_job(request: Request, job_id: JobId, body: RetryRequest | None = None) -> Response:
     """Run a failed or cancelled job again, or a succeeded one from a stage."""

@@ -33,7 +33,7 @@ _WAITING = {
         "model": JobView,
         "description": "The job goes on; Location names it.",
     },
-    **problems(404, 408, 409, 413, 415, 422),
+    **problems(404, 409, 415, 422),
 }
 _RESULT = "The job's result; Location names the job."
 

@@ -23,7 +23,7 @@ from quetzalcore.gateway.parameters import UploadId, Wait
 from quetzalcore.gateway.problems import BadRequest
 from quetzalcore.gateway.replies import reply
 from quetzalcore.gateway.request_bodies import json_object, media_type
-from quetzalcore.gateway.schemas import InputRef, UploadRequest, UploadView
+from quetzalcore.gateway.schemas import InputRef, JobView, UploadRequest, UploadView
 from quetzalcore.gateway.submission import Wish, input_files
 from quetzalcore.gateway.uploading import WrongOffset, append, begin, finish, store_whole
 from quetzalcore.jobs.uploads import Upload
@@ -68,7 +68,7 @@ _CREATE_BODY = {
     status_code=201,
     response_model=UploadView,
     response_description="Begun, or complete if the body was the file; Location names it.",
-    responses=problems(408, 413, 422),
+    responses=problems(422),
     openapi_extra={"requestBody": _CREATE_BODY},
 )
 async def create_upload(
@@ -99,7 +99,7 @@ async def create_upload(
     operation_id="append_upload",
     response_model=UploadView,
     response_description="What is there now; complete as soon as the declared size is reached.",
-    responses={200: {"headers": _OFFSET}, **problems(404, 408, 409, 413, 422)},
+    responses={200: {"headers": _OFFSET}, **problems(404, 409, 422)},
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -151,7 +151,10 @@ async def get_upload(request: Request, upload_id: UploadId) -> Response:
 @router.head(
     "/{upload_id}",
     operation_id="head_upload",
-    responses={200: {"headers": _OFFSET, "description": "How it stands, in headers."}, 404: {}},
+    responses={
+        200: {"headers": _OFFSET, "description": "How it stands, in headers."},
+        **problems(404),
+    },
     response_class=Response,
 )
 async def head_upload(request: Request, upload_id: UploadId) -> Response:
@@ -175,7 +178,10 @@ async def head_upload(request: Request, upload_id: UploadId) -> Response:
             },
         }
     },
-    responses=problems(404, 408, 409, 413, 415, 422),
+    responses={
+        202: {"model": JobView, "description": "The job goes on; Location names it."},
+        **problems(404, 409, 415, 422),
+    },
 )
 async def inspect_upload(request: Request, upload_id: UploadId, wait: Wait = None) -> Response:
     """Look into an uploaded file: it is opened inside a VM."""

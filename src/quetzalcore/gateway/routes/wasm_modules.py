@@ -32,7 +32,7 @@ router = APIRouter(
     operation_id="install_module",
     status_code=201,
     response_model=ModuleView,
-    responses=problems(404, 408, 409, 413, 422),
+    responses=problems(404, 409, 422),
 )
 async def install_module(request: Request, body: InstallModule) -> Response:
     """Keep an uploaded module under a name; jobs that begin later use this version."""
