@@ -150,7 +150,8 @@ class Agent:
     def _stop(self, command: Stop) -> None:
         for attempt_id in command.attempt_ids:
             if attempt_id in self._attempts:
-                self._attempts[attempt_id].stop(replace(_STOPPED, code=command.reason))
+                cancelled = command.reason == _CANCELLED.code
+                self._attempts[attempt_id].stop(_CANCELLED if cancelled else _SUPERSEDED)
 
     def _renew(self, command: Renew) -> None:
         for attempt_id, lease_s in command.leases_s.items():
@@ -187,7 +188,13 @@ class Agent:
         return asyncio.get_running_loop().time()
 
 
-_STOPPED = Failure(code="cancelled", title="Cancelled", detail="the job was cancelled")
+_CANCELLED = Failure(code="cancelled", title="Cancelled", detail="the job was cancelled")
+_SUPERSEDED = Failure(
+    code="superseded",
+    title="The attempt was given up",
+    detail="the master knows nothing of the attempt any more",
+    remedy=Remedy.RETRY,
+)
 _EXPIRED = Failure(
     code="lease_expired",
     title="The node lost its master",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from quetzalcore.cluster.vms import VMs
 from quetzalcore.hypervisor.choice import choose
+from quetzalcore.hypervisor.choosing import ORDER
 from quetzalcore.hypervisor.hypervisor import Hypervisor
+from quetzalcore.hypervisor.opening import open_runtimes
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
 from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
 from quetzalcore.hypervisor.spec import Tier, Trust
@@ -45,17 +47,43 @@ class HostSettings(BaseModel):
 
 @asynccontextmanager
 async def open_host(settings: HostSettings) -> AsyncIterator[tuple[Node, VMs]]:
-    """Open the node's hypervisor and describe the node."""
-    runtimes = find_runtimes(settings.runtime)
-    trust = trust_of(runtimes)
-    warm = {Tier.BARE: settings.warm_bare, Tier.NUMERIC: settings.warm_numeric}
-    async with Hypervisor.open(
-        folder=settings.folder / "vms",
-        runtimes=runtimes,
-        warm={tier: count for tier, count in warm.items() if count},
-        trust=trust,
-    ) as vms:
-        yield describe(settings, choose(runtimes, trust).probe(), trust), vms
+    """Open the node's hypervisor and describe the node.
+
+    Raises
+    ------
+    CannotEnforce
+        If the runtime that the settings name does not work here.
+    """
+    with find_runtimes(settings) as runtimes:
+        trust = trust_of(runtimes)
+        warm = {Tier.BARE: settings.warm_bare, Tier.NUMERIC: settings.warm_numeric}
+        async with Hypervisor.open(
+            folder=settings.folder / "vms",
+            runtimes=runtimes,
+            warm={tier: count for tier, count in warm.items() if count},
+            trust=trust,
+        ) as vms:
+            yield describe(settings, choose(runtimes, trust).probe(), trust), vms
+
+
+@contextmanager
+def find_runtimes(settings: HostSettings) -> Iterator[tuple[Runtime, ...]]:
+    """Open the runtime of a name, or for ``auto`` all that work here, the strongest first."""
+    if settings.runtime == "process":  # needs nothing that would have to be opened
+        yield (ProcessRuntime(),)
+        return
+    with open_runtimes(settings.node_id) as opened:
+        if settings.runtime == "auto":
+            able = [one for one in opened.capabilities if one.available]
+            able.sort(key=lambda one: (-len(one.enforces), ORDER.index(one.name)))
+            yield tuple(opened.by_name[one.name] for one in able)
+            return
+        if settings.runtime not in opened.by_name:
+            raise CannotEnforce(
+                f"the runtime {settings.runtime} is not installed here",
+                hint=f"install it, or choose one of auto, {', '.join(opened.by_name)}",
+            )
+        yield (opened.by_name[settings.runtime],)
 
 
 def describe(settings: HostSettings, walls: Capabilities, trust: Trust) -> Node:
@@ -84,12 +112,6 @@ def trust_of(runtimes: Sequence[Runtime]) -> Trust:
     except CannotEnforce:
         return Trust.OWNER
     return Trust.TENANT
-
-
-def find_runtimes(name: str) -> tuple[Runtime, ...]:
-    """Give the runtime of a name, or for ``auto`` all there are, the strongest first."""
-    known: dict[str, Runtime] = {"process": ProcessRuntime()}
-    return tuple(known.values()) if name == "auto" else (known[name],)
 
 
 def _cores() -> int:
