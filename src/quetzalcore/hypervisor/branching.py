@@ -45,6 +45,7 @@ _TICK_S = 5.0
 _MIB = 1024**2
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SHARED = frozenset({Limit.CPU, Limit.MEMORY, Limit.PIDS, Limit.SCRATCH})
+_SERVE_S = 10.0
 _CONFIRM_S = 3.0  # for a VM to confirm that a killed job is gone, before it is ended itself
 _log = logging.getLogger(__name__)
 
@@ -226,15 +227,23 @@ class Forks:
 
     async def _bind(self, bond: Bond) -> None:
         try:
-            vm = await self._claim(_room_for(bond, self._limits))
+            vm = await self._serving(_room_for(bond, self._limits))
         except (QuetzalError, OSError) as error:
             _log.warning("no VM to fork from came up: %s", error)
             self._handle(ClaimFailed(at_s=self._clock(), bond=bond))
             return
-        vm.channel.send({"type": "serve"})
         self._parents[vm.vm_id] = _Parent(vm)
         vm.channel.end.add_done_callback(lambda _: self._miss(vm.vm_id))
         self._handle(Claimed(at_s=self._clock(), bond=bond, vm_id=vm.vm_id))
+
+    async def _serving(self, spec: VMSpec) -> StartedVM:
+        vm = await self._claim(spec)
+        vm.channel.send({"type": "serve"})
+        await asyncio.wait({vm.channel.serving}, timeout=_SERVE_S)
+        if not (vm.channel.serving.done() and vm.channel.serving.result()):
+            await vm.remove()
+            raise VMLost("the VM does not fork", hint="the job gets a VM of its own")
+        return vm
 
     def _miss(self, vm_id: str) -> None:
         """Lose a VM that has ended by itself, and with it the jobs it had forked."""

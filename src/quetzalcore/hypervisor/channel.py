@@ -39,11 +39,12 @@ def _no_branch(_ended: BranchEnded) -> None:
 
 
 class Channel(asyncio.Protocol):
-    """One VM's messages: ``ready`` and ``end`` are futures, the rest goes to ``listener``."""
+    """One VM's messages: ``ready``, ``serving`` (ready to fork) and ``end`` are futures."""
 
     def __init__(self, end: socket.socket, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[bool] = loop.create_future()
+        self.serving: asyncio.Future[bool] = loop.create_future()
         self.end: asyncio.Future[End] = loop.create_future()
         self.listener: Listener = _deaf
         self.on_branch: Callable[[BranchEnded], None] = _no_branch
@@ -86,8 +87,9 @@ class Channel(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio's signature
         """Tell whoever waits that nothing more will come."""
-        if not self.ready.done():
-            self.ready.set_result(False)
+        for coming in (self.ready, self.serving):
+            if not coming.done():
+                coming.set_result(False)
         if not self.end.done():
             self.end.set_result(None)
 
@@ -111,8 +113,9 @@ class Channel(asyncio.Protocol):
 
     def _note(self, message: Ready | Result | Failed | BranchEnded | Malformed) -> None:
         if isinstance(message, Ready):
-            if not self.ready.done():
-                self.ready.set_result(True)
+            coming = self.serving if self.ready.done() else self.ready
+            if not coming.done():
+                coming.set_result(True)
         elif isinstance(message, BranchEnded):
             self.on_branch(message)
         elif not self.end.done():

@@ -20,13 +20,15 @@ def choose(runtimes: Sequence[Runtime], trust: Trust) -> Runtime:
     CannotEnforce
         Naming what each runtime lacks.
     """
-    able = [(runtime, runtime.probe()) for runtime in runtimes]
-    for runtime, capabilities in able:
+    lacks = []
+    for runtime in runtimes:  # a probe is a trial the first time: no more of them than needed
+        capabilities = runtime.probe()
         if capabilities.available and not _lacking(capabilities, trust):
             return runtime
-    lacks = "; ".join(_told(capabilities, trust) for _, capabilities in able)
+        lacks.append(_told(capabilities, trust))
+    reasons = "; ".join(lacks) or "none is set up"
     raise CannotEnforce(
-        f"no runtime on this host can hold the work of a {trust}: {lacks or 'none is set up'}",
+        f"no runtime on this host can hold the work of a {trust}: {reasons}",
         hint="quetzal doctor says how to mend it; one's own work may run with trust = owner",
     )
 

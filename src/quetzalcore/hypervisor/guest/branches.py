@@ -32,6 +32,7 @@ def serve() -> Any:  # noqa: ANN401 -- a JSON object
     gc.collect()
     gc.freeze()  # pages that no child's collector touches stay shared
     ended = _wake_at_ends()
+    wire.send({"type": "ready", "tier": "serving"})  # the host sends no descriptor before
     host = socket(fileno=wire.CHANNEL)
     ready = poll()
     ready.register(host, POLLIN)
