@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers.platform import PlatformProcesses, eventually, platform_processes
+
+from quetzalcore.client import QuetzalClient
+from quetzalcore.client.models import JobView
+
+pytestmark = [pytest.mark.faults]
+
+PRODUCTION = {"QUETZAL_ENV": "production", "QUETZAL_LEASE_S": "8"}
+
+
+@pytest.fixture
+def platform(tmp_path: Path, misbehaving_kinds: Path) -> Iterator[PlatformProcesses]:
+    """Give a platform that takes work of tenants, and so enforces every limit."""
+    assert misbehaving_kinds.is_dir()
+    for processes in platform_processes(tmp_path / "data", PRODUCTION):
+        processes.start("up", "--foreground", name="up")
+        processes.ready()
+        eventually(partial(has_node, processes), within_s=30, what="a node is there")
+        yield processes
+
+
+def has_node(platform: PlatformProcesses) -> bool:
+    with platform.client() as client:
+        return any(node["trust"] == "tenant" for node in client.list_nodes()["items"])
+
+
+def tenant_key(platform: PlatformProcesses, tenant: str) -> str:
+    user = f"{tenant}-user"
+    added = platform.quetzal("user", "add", user, "--role", "client", "--tenant", tenant)
+    assert added.returncode == 0, added.stderr
+    made = platform.quetzal("key", "create", "--user", user)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def run(client: QuetzalClient, kind: str, params: Mapping[str, Any], **more: Any) -> JobView:  # noqa: ANN401 -- JSON
+    body: Any = {"kind": kind, "params": dict(params), "reuse": False, **more}
+    return client.wait(client.submit_job(body)["id"])
+
+
+# What each does, and the failure that its owner is told; None where it ends well and must have got nowhere.
+HOSTILE: tuple[tuple[str, dict[str, Any], set[str] | None], ...] = (
+    ("forkbomb", {"seconds": 600}, {"wall_limit", "too_many_processes", "defect"}),
+    ("eat_memory", {}, {"out_of_memory"}),
+    ("spin", {"seconds": 600}, {"wall_limit"}),
+    ("fill_out", {}, {"scratch_full"}),
+    ("fill_tmp", {}, {"scratch_full", "out_of_memory"}),
+    ("print_gigabyte", {}, None),
+    ("ignore_sigterm", {"seconds": 600}, {"wall_limit"}),
+    ("crash", {"how": "segfault"}, {"vm_lost", "defect", "crashed"}),
+    ("exit_silently", {"status": 0}, {"vm_lost", "defect", "no_result"}),
+    ("giant_result", {}, {"output_refused", "result_too_large", "bad_result"}),
+    ("open_sockets", {}, None),
+    ("write_outside", {}, None),
+    ("hostile_outputs", {}, {"output_refused"}),
+)
+GOT_NOWHERE = {"open_sockets": "opened", "write_outside": "written"}
+
+
+@pytest.mark.parametrize(("kind", "params", "codes"), HOSTILE, ids=[each[0] for each in HOSTILE])
+def test_a_hostile_vm_harms_nobody_and_its_owner_is_told_why(
+    platform: PlatformProcesses, kind: str, params: dict[str, Any], codes: set[str] | None
+) -> None:
+    attacker = tenant_key(platform, "attacker")
+    neighbour = tenant_key(platform, "neighbour")
+    over = threading.Event()
+    seen: list[JobView] = []
+
+    def work_on() -> None:
+        with platform.client(neighbour) as client:
+            while not over.is_set():
+                seen.append(run(client, "sum_file", {"size": 5000, "tag": str(len(seen))}))
+
+    with ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(work_on)
+        with platform.client(attacker) as client:
+            job = run(client, kind, params, wall_s=6)
+        over.set()
+        beside.result(timeout=60)
+    assert seen
+    assert all(each["state"] == "succeeded" for each in seen), [e["error"] for e in seen]
+    if codes is None:
+        assert job["state"] == "succeeded", job["error"]
+        assert job["result"] is not None
+        assert not job["result"].get(GOT_NOWHERE.get(kind, ""), [])
+    else:
+        assert job["state"] == "failed"
+        error = job["error"]
+        assert error is not None
+        assert error["code"] in codes, error
+        assert error["detail"]
+        assert error["hint"]
+        assert "Traceback" not in error["detail"]
+    eventually(lambda: not platform_busy(platform), within_s=20, what="nothing of it is left")
+
+
+def platform_busy(platform: PlatformProcesses) -> bool:
+    with platform.client() as client:
+        return any(node["active_vms"] for node in client.list_nodes()["items"])
+
+
+def test_a_vm_sees_nothing_of_the_platform_or_of_others(platform: PlatformProcesses) -> None:
+    victim = tenant_key(platform, "victim")
+    with platform.client(victim) as client:
+        own = run(client, "sum_file", {"size": 100, "tag": "private"})
+    assert own["state"] == "succeeded", own["error"]
+    secrets = sorted(str(path) for path in platform.folder.rglob("*") if path.is_file())
+    attacker = tenant_key(platform, "attacker")
+    with platform.client(attacker) as client:
+        job = run(client, "read_secrets", {"paths": [str(platform.folder), *secrets[:200]]})
+    assert job["result"] is not None, job["error"]
+    seen = set(job["result"]["read"])
+    assert not {path for path in seen if path.startswith(str(platform.folder))}
+    assert not seen & {"/etc/shadow", "/root/.ssh/id_rsa", "/var/run/docker.sock", "/proc/kcore"}
+    told = json.dumps(job["result"])
+    for name in ("admin-credentials", "secret"):
+        for word in (platform.folder / name).read_text().split():
+            assert len(word) < 20 or word not in told
+    assert "QUETZAL_" not in json.dumps(job["result"]["environment"])
