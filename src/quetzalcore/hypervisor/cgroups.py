@@ -59,12 +59,11 @@ class Group:
             _write(path / "cgroup.procs", str(pid))
 
     def pids(self) -> frozenset[int]:
-        """Give the pids of the processes inside."""
-        found: set[int] = set()
-        for path in self.paths():
-            for part in (path, *(below for below in path.glob("*/"))):
-                found.update(map(int, _read(part / "cgroup.procs").split()))
-        return frozenset(found)
+        """Give the pids of the processes inside, below too; every directory holds the same."""
+        top = self.directories.get("memory", self.paths()[0])
+        return frozenset(
+            int(pid) for path in (top, *_below(top)) for pid in _read(path / "cgroup.procs").split()
+        )
 
     def stats(self) -> Stats:
         """Measure; zeros once it is removed."""
@@ -78,7 +77,7 @@ class Group:
     def remove(self) -> None:
         """Remove the directories and what a runtime made below; idempotent. Call it when no process is left."""
         for path in self.paths():
-            for below in (*path.glob("*/"), path):
+            for below in (*_below(path), path):
                 with contextlib.suppress(FileNotFoundError):
                     _remove(below)
 
@@ -91,11 +90,13 @@ class Groups:
     directories: Mapping[str, Path]
     locks: tuple[int, ...]
 
-    def create(self, name: str) -> Group:
-        """Make the groups of one machine."""
+    def create(self, name: str, *, without: tuple[str, ...] = ()) -> Group:
+        """Make the groups of one machine, as far as limits and accounts need them."""
         group = Group(
             version=self.version,
-            directories={key: path / name for key, path in self.directories.items()},
+            directories={
+                key: path / name for key, path in self.directories.items() if key not in without
+            },
         )
         for path in group.paths():
             path.mkdir(exist_ok=True)
@@ -170,11 +171,15 @@ def _unwritable(why: str) -> CannotEnforce:
 
 
 def _bases(layout: Layout) -> dict[str, Path]:
-    """Find this process's own groups; in a container the path may be the host's, then the mount's top."""
+    """Find this process's own groups; in a container the path may be the host's, then the mount's top.
+
+    The paths lead through the first thread's root, because a mount room hides them from its own.
+    """
     bases = {}
     for controller, (point, path) in layout.own.items():
-        own = Path(point) / path.relative_to("/")
-        bases[controller] = own if own.is_dir() else Path(point)
+        top = Path("/proc/self/root") / point.relative_to("/")
+        own = top / path.relative_to("/")
+        bases[controller] = own if own.is_dir() else top
     return bases
 
 
@@ -265,6 +270,15 @@ def _stats_v2(path: Path) -> Stats:
         out_of_pids=_table(path / "pids.events").get("max", 0) > 0,
         throttled_s=cpu.get("throttled_usec", 0) / 1e6,
     )
+
+
+def _below(path: Path) -> tuple[Path, ...]:
+    """Find the groups that a runtime has made within one."""
+    try:
+        with os.scandir(path) as entries:
+            return tuple(path / entry.name for entry in entries if entry.is_dir())
+    except FileNotFoundError:
+        return ()
 
 
 def _remove(path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,7 +55,6 @@ class MountRoom:
         _TOP.mkdir(mode=0o755, parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mount-room")
         self._views: list[tuple[View, Path]] = []
-        self._lock = threading.Lock()
         try:
             self.call(_enter)
         except OSError:
@@ -66,16 +65,19 @@ class MountRoom:
         """Do something inside."""
         return self._thread.submit(work).result()
 
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Do something inside without holding up the running loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     def view(self, view: View) -> Path:
-        """Give the root for a view; built at its first use."""
-        with self._lock:
-            for known, path in self._views:
-                if known == view:
-                    return path
-            path = self.top / f"view-{len(self._views)}"
-            self.call(lambda: _build(path, view))
-            self._views.append((view, path))
-            return path
+        """Give the root for a view; built at its first use. Inside only."""
+        for known, path in self._views:
+            if known == view:
+                return path
+        path = self.top / f"view-{len(self._views)}"
+        _build(path, view)
+        self._views.append((view, path))
+        return path
 
     def close(self) -> None:
         """Leave; the namespace goes with its last process."""

@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from quetzalcore.hypervisor.cgroups import Groups, open_groups, sweep
-from quetzalcore.hypervisor.choosing import choose
+from quetzalcore.hypervisor.choosing import ORDER, choose
 from quetzalcore.hypervisor.mounts import MountRoom
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
 from quetzalcore.hypervisor.runtimes.bubblewrap import BubblewrapRuntime
 from quetzalcore.hypervisor.runtimes.oci import OciRuntime
 from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
 from quetzalcore.hypervisor.spawning import which
-from quetzalcore.hypervisor.spec import VMSpec
+from quetzalcore.hypervisor.spec import Limit, VMSpec
+from quetzalcore.hypervisor.warden import keep_watch
 
-__all__ = ["Runtimes", "open_runtimes"]
+__all__ = ["Runtimes", "open_runtimes", "probe_all"]
 
-_OCI = ("crun", "runc", "runsc")
+_PROGRAMS = {"crun": "crun", "runc": "runc", "runsc": "runsc", "bubblewrap": "bwrap"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtimes:
-    """The runtimes of one agent by name, and what each enforces; close it, or use it with ``with``."""
+    """The runtimes of one agent by name; close it, or use it with ``with``."""
 
-    by_name: Mapping[str, Runtime]
-    capabilities: tuple[Capabilities, ...]
-    room: MountRoom | None
-    groups: Groups | None
+    def __init__(
+        self,
+        runtimes: Mapping[str, Runtime],
+        *,
+        absent: Mapping[str, str],
+        room: MountRoom | None,
+        groups: Groups | None,
+    ) -> None:
+        self.by_name = runtimes
+        self._absent = absent
+        self._room, self._groups = room, groups
+        self._warden = None if groups is None else keep_watch(groups.roots())
+
+    def capabilities(self) -> tuple[Capabilities, ...]:
+        """Say what each runtime enforces, those that are absent too; tries each, once."""
+        return tuple(self._capabilities(name) for name in ORDER)
 
     def choose(self, spec: VMSpec) -> Runtime:
-        """Give the runtime for a spec; ``CannotEnforce`` where none holds it."""
-        return self.by_name[choose(spec, self.capabilities).name]
+        """Give the runtime for a spec; ``CannotEnforce`` where none holds it. Tries no more than it must."""
+        known = []
+        for name in ORDER:
+            known.append(self._capabilities(name))
+            if known[-1].enforces == frozenset(Limit):
+                break
+        return self.by_name[choose(spec, known).name]
 
     def close(self) -> None:
-        """Kill what still runs and remove what was kept; idempotent."""
-        if self.groups is not None:
-            self.groups.close()
-        if self.room is not None:
-            self.room.close()
+        """Kill what still runs and remove what was kept."""
+        if self._groups is not None:
+            self._groups.close()
+        if self._room is not None:
+            self._room.close()
+        if self._warden is not None:
+            self._warden.close()
 
     def __enter__(self) -> Self:
         return self
@@ -55,29 +73,51 @@ class Runtimes:
     ) -> None:
         self.close()
 
+    def _capabilities(self, name: str) -> Capabilities:
+        if name in self.by_name:
+            return self.by_name[name].probe()
+        why = self._absent[name]
+        return Capabilities(
+            name=name, available=False, enforces=frozenset(), missing={"runtime": why}
+        )
+
 
 def open_runtimes(agent: str) -> Runtimes:
-    """Open every runtime that this host has, for an agent of this id; sweep what dead agents left.
-
-    Whatever cannot be opened is among the capabilities as not available, with the reason.
-    """
+    """Open every runtime that this host has, for an agent of this id; sweep what dead agents left."""
+    walls = _open_walls(agent)
     runtimes: dict[str, Runtime] = {}
-    room = groups = None
-    if sys.platform == "linux":
-        with contextlib.suppress(CannotEnforce, OSError):
-            sweep()
-            groups = open_groups(agent)
-            room = MountRoom()
-    if room is not None and groups is not None:
-        for name in _OCI:
-            if which(name):
-                runtimes[name] = OciRuntime(name, room=room, groups=groups)
-        if which("bwrap"):
-            runtimes["bubblewrap"] = BubblewrapRuntime(room=room, groups=groups)
+    absent: dict[str, str] = {}
+    for name, program in _PROGRAMS.items():
+        if isinstance(walls, str):
+            absent[name] = walls
+        elif not which(program):
+            absent[name] = f"{program} is not installed"
+        elif name == "bubblewrap":
+            runtimes[name] = BubblewrapRuntime(room=walls[0], groups=walls[1])
+        else:
+            runtimes[name] = OciRuntime(name, room=walls[0], groups=walls[1])
     runtimes["process"] = ProcessRuntime()
-    return Runtimes(
-        by_name=runtimes,
-        capabilities=tuple(runtime.probe() for runtime in runtimes.values()),
-        room=room,
-        groups=groups,
-    )
+    room, groups = (None, None) if isinstance(walls, str) else walls
+    return Runtimes(runtimes, absent=absent, room=room, groups=groups)
+
+
+def probe_all(agent: str = "doctor") -> tuple[Capabilities, ...]:
+    """Say what every runtime enforces on this host: opens, tries and closes them all."""
+    with open_runtimes(f"{agent}-{os.getpid()}") as runtimes:
+        return runtimes.capabilities()
+
+
+def _open_walls(agent: str) -> tuple[MountRoom, Groups] | str:
+    """Open what every walled runtime needs, or say what is missing."""
+    if sys.platform != "linux":
+        return "namespaces and control groups exist on Linux only"
+    try:
+        sweep()
+        groups = open_groups(agent)
+    except CannotEnforce as error:
+        return str(error).rstrip(".")
+    try:
+        return MountRoom(), groups
+    except OSError as error:
+        groups.close()
+        return f"a private mount namespace needs CAP_SYS_ADMIN ({error}): run the worker as root"

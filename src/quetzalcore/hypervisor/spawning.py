@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["CONSOLE_BYTES", "Spawned", "spawn", "which"]
+__all__ = ["CONSOLE_BYTES", "Spawned", "Started", "follow", "start", "which"]
 
 CONSOLE_BYTES = 8192
 """How much of the end of a machine's standard output and error is kept."""
@@ -47,19 +46,22 @@ class Spawned:
         return bytes(self.tail).decode("utf-8", "replace")
 
 
-def spawn(
-    argv: Sequence[str],
-    *,
-    environment: Mapping[str, str],
-    descriptors: Mapping[int, int],
-    inside: Callable[[Callable[[], int]], int] | None = None,
-) -> Spawned:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A child that no loop watches yet, and the descriptor from which what it prints can be read."""
+
+    pid: int
+    console: int
+
+
+def start(
+    argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Mapping[int, int]
+) -> Started:
     """Start a process in a session of its own; ``descriptors`` maps its numbers to ours.
 
-    Nothing else that is open here is inherited. ``inside`` makes the call in another thread, whose
-    namespaces the process inherits. A death signal follows the thread that makes the call.
+    Nothing else that is open here is inherited. From any thread: the process is in its namespaces, and
+    a death signal follows it.
     """
-    loop = asyncio.get_running_loop()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -71,17 +73,21 @@ def spawn(
         *((os.POSIX_SPAWN_DUP2, source, number) for source, number in high),
         *((os.POSIX_SPAWN_CLOSE, number) for number in _inheritable() - set(descriptors)),
     ]
-    start = functools.partial(_posix_spawn, argv, dict(environment), actions)
     try:
-        pid = start() if inside is None else inside(start)
+        return Started(pid=_posix_spawn(argv, dict(environment), actions), console=reading)
     except OSError:
         os.close(reading)
         raise
     finally:
         for number in (null, writing, *(source for source, _ in high)):
             os.close(number)
-    child = Spawned(pid=pid, ended=loop.create_future())
-    loop.add_reader(reading, _drain, loop, reading, child)
+
+
+def follow(started: Started) -> Spawned:
+    """Watch a child from the running loop until it ends."""
+    loop = asyncio.get_running_loop()
+    child = Spawned(pid=started.pid, ended=loop.create_future())
+    loop.add_reader(started.console, _drain, loop, started.console, child)
     _watch(loop, child)
     return child
 

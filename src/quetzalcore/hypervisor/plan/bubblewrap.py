@@ -6,84 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from quetzalcore.hypervisor.plan.view import View
-
 __all__ = ["Folders", "command_line", "options"]
-
-_DEV_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folders:
-    """Where a machine's pieces lie. An empty ``space`` means that nothing limits what is written to ``outputs``.
+    """Where a machine's pieces lie, as bubblewrap sees them; ``space`` holds out, tmp and shm."""
 
-    ``root`` is a prepared root, or a view to be put together by bubblewrap itself from the host's folders.
-    """
-
-    root: PurePosixPath | View
+    root: PurePosixPath
     inputs: PurePosixPath
-    outputs: PurePosixPath
+    space: PurePosixPath
     late: Sequence[PurePosixPath] = ()
-    space: PurePosixPath | None = None
-    scratch_bytes: int
 
 
-def options(folders: Folders, *, seccomp: int | None) -> tuple[str, ...]:
-    """Give what bubblewrap reads from its ``--args`` descriptor."""
-    filtered = () if seccomp is None else ("--seccomp", str(seccomp))
+def options(folders: Folders, *, seccomp: int) -> tuple[str, ...]:
+    """Give what bubblewrap reads from its ``--args`` descriptor; ``seccomp`` is the filter's descriptor."""
+    space = folders.space
     return (
-        *("--unshare-all", "--die-with-parent", "--new-session", "--hostname", "vm", *filtered),
-        *_root(folders.root),
+        *("--unshare-all", "--as-pid-1", "--die-with-parent", "--new-session", "--hostname", "vm"),
+        *("--seccomp", str(seccomp)),
+        *("--ro-bind", str(folders.root), "/"),
         *("--proc", "/proc", "--dev", "/dev"),
-        *_writable(folders),
+        *("--bind", str(space / "shm"), "/dev/shm"),  # noqa: S108 -- the machine's own
         *("--remount-ro", "/dev"),
-        *("--ro-bind", str(folders.inputs), "/in", "--bind", str(folders.outputs), "/out"),
+        *("--bind", str(space / "tmp"), "/tmp"),  # noqa: S108 -- the machine's own
+        *("--ro-bind", str(folders.inputs), "/in", "--bind", str(space / "out"), "/out"),
         *(part for path in folders.late for part in ("--ro-bind", str(path), str(path))),
         *("--chdir", "/tmp"),  # noqa: S108 -- the machine's own
     )
 
 
 def command_line(
-    binary: str, command: Sequence[str], *, args: int, drop: tuple[str, int] | None
+    binary: str, command: Sequence[str], *, args: int, drop: tuple[str, int]
 ) -> tuple[str, ...]:
-    """Give the call; ``drop`` is the path of setpriv and the uid to become first, for it is never run as root."""
-    lower: tuple[str, ...] = ()
-    if drop is not None:
-        tool, uid = drop
-        lower = (
-            tool,
-            "--reuid",
-            str(uid),
-            "--regid",
-            str(uid),
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--",
-        )
-    return (*lower, binary, "--args", str(args), "--", *command)
-
-
-def _writable(folders: Folders) -> tuple[str, ...]:
-    if folders.space is None:
-        size = str(folders.scratch_bytes)
-        return (
-            *("--size", size, "--perms", "0700", "--tmpfs", "/tmp"),  # noqa: S108 -- the machine's own
-            *("--size", size, "--perms", "0700", "--tmpfs", "/dev/shm"),  # noqa: S108 -- the machine's own
-        )
+    """Give the call; ``drop`` is setpriv and the uid to become first, for bubblewrap never runs as root."""
+    tool, uid = drop
     return (
-        *("--bind", str(folders.space / "tmp"), "/tmp"),  # noqa: S108 -- the machine's own
-        *("--bind", str(folders.space / "shm"), "/dev/shm"),  # noqa: S108 -- the machine's own
+        *(tool, "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all"),
+        *("--", binary, "--args", str(args), "--", *command),
     )
-
-
-def _root(root: PurePosixPath | View) -> tuple[str, ...]:
-    if isinstance(root, PurePosixPath):
-        return ("--ro-bind", str(root), "/")
-    parts: list[str] = []
-    for path in root.binds:
-        parts += ["--ro-bind", str(path), str(path)]
-    for link, target in root.links.items():
-        parts += ["--symlink", target, link]
-    for name in root.folders:
-        parts += ["--dir", f"/{name}"]
-    return tuple(parts)

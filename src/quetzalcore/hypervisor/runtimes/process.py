@@ -14,7 +14,7 @@ from pathlib import Path
 from quetzalcore.hypervisor.plan.environment import environment
 from quetzalcore.hypervisor.plan.rlimits import rlimits
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Launch, Machine, Stats
-from quetzalcore.hypervisor.spawning import Spawned, spawn
+from quetzalcore.hypervisor.spawning import Spawned, follow, start
 from quetzalcore.hypervisor.spec import Limit, Trust, VMSpec
 
 __all__ = ["ProcessMachine", "ProcessRuntime"]
@@ -86,10 +86,10 @@ class ProcessRuntime:
             outputs=str(launch.folder / "out"),
             scratch=str(scratch),
         ) | {"QUETZAL_VM": launch.vm_id}
-        spawned = spawn(
+        started = start(
             tuple(launch.command), environment=variables, descriptors={3: launch.channel}
         )
-        machine = ProcessMachine(spawned=spawned, launch=launch)
+        machine = ProcessMachine(spawned=follow(started), launch=launch)
         await self.resize(machine, launch.spec)
         return machine
 
