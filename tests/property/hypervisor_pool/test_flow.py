@@ -12,7 +12,8 @@ SAID = st.builds(Logged, text=st.text(max_size=20) | st.just("a" * 60_000)) | st
 
 
 def _all_heard(said: list[tuple[float, Said]]) -> tuple[Flow, list[Said]]:
-    flow, heard, now_s = Flow(at_s=0.0), [], 0.0
+    heard: list[Said] = []
+    flow, now_s = Flow(at_s=0.0), 0.0
     for wait_s, one in said:
         now_s += wait_s
         flow, passed = admit(flow, one, now_s)
