@@ -18,6 +18,7 @@ from quetzalcore.formats.crs import is_geographic
 from quetzalcore.formats.rejects import Rejects
 from quetzalcore.formats.source import Source
 from quetzalcore.formats.table import Batch, Column, Layout, Wanted
+from quetzalcore.formats.told import told
 from quetzalcore.formats.units import unit_in_name
 from quetzalcore.geophysics.survey import Floats
 
@@ -180,7 +181,7 @@ def _on_disk(source: Source, suffix: str) -> Iterator[Path]:
 
 def _damaged(source: Source, kind: str, error: Exception) -> UnreadableInput:
     return UnreadableInput(
-        f"the {kind} file is truncated or damaged ({str(error).splitlines()[0]})",
+        f"the {kind} file is truncated or damaged ({told(error)})",
         hint="copy or export it again",
         where=source.where,
     )

@@ -14,6 +14,7 @@ from rasterio.shutil import copy as rasterio_copy
 
 from quetzalcore.errors import UnreadableInput, Where
 from quetzalcore.formats.atomic import whole_file
+from quetzalcore.formats.told import told
 from quetzalcore.geophysics.grid import make_grid, spacing_m
 from quetzalcore.vgpu import map_threads
 
@@ -95,7 +96,7 @@ def read_geotiff(path: str | Path) -> xr.DataArray:
             crs = file.tags().get("crs") or (file.crs.to_string() if file.crs else None)
     except rasterio.errors.RasterioIOError as error:
         raise UnreadableInput(
-            f"it is no raster that can be read ({error})", hint="give a GeoTIFF", where=where
+            f"it is no raster that can be read ({told(error)})", hint="give a GeoTIFF", where=where
         ) from error
     if step.b or step.d or step.e > 0:
         raise UnreadableInput(

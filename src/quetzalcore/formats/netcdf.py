@@ -11,6 +11,7 @@ import xarray as xr
 from quetzalcore.errors import BadParameter, UnreadableInput, Where
 from quetzalcore.formats.atomic import whole_file
 from quetzalcore.formats.crs import parse_crs
+from quetzalcore.formats.told import told
 from quetzalcore.geophysics.grid import DIMS, make_grid
 
 __all__ = ["read_netcdf", "write_netcdf"]
@@ -88,7 +89,7 @@ def read_netcdf(path: str | Path, name: str | None = None) -> xr.DataArray:
             dataset = file.load()
     except (OSError, ValueError) as error:
         raise UnreadableInput(
-            f"it is no NetCDF that can be read ({error})", hint="check the file", where=where
+            f"it is no NetCDF that can be read ({told(error)})", hint="check the file", where=where
         ) from error
     known = [str(key) for key, variable in dataset.data_vars.items() if variable.dims == DIMS]
     chosen = name or (known[0] if len(known) == 1 else None)

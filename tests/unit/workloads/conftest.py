@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quetzalcore.workloads.catalog import OURS
@@ -73,3 +74,40 @@ def run(tmp_path: Path) -> Run:
         return ran
 
     return call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallSurvey:
+    """Twelve lines of sixty stations over one body, as columns."""
+
+    columns: dict[str, np.ndarray]
+
+    def csv(self, path: Path) -> Path:
+        """Write it as CSV."""
+        rows = zip(*self.columns.values(), strict=True)
+        path.write_text(
+            ",".join(self.columns)
+            + "\n"
+            + "\n".join(",".join(map(repr, map(float, row))) for row in rows)
+        )
+        return path
+
+
+@pytest.fixture(scope="session")
+def small_survey() -> SmallSurvey:
+    """Make an anomaly survey in zone 54 S."""
+    lines, stations = 12, 60
+    line = np.repeat(np.arange(lines), stations)
+    east = 100.0 * line
+    north = np.tile(20.0 * np.arange(stations), lines)
+    r2 = (east - 520.0) ** 2 + (north - 610.0) ** 2 + 150.0**2
+    tmi = 4e8 * (2 * 150.0**2 - (east - 520.0) ** 2 - (north - 610.0) ** 2) / r2**2.5
+    noise = 0.05 * np.random.default_rng(3).normal(size=east.size)
+    return SmallSurvey(
+        columns={
+            "line": line,
+            "easting": np.round(470_000 + east, 2),
+            "northing": np.round(7_560_000 + north, 2),
+            "tmi_anomaly_nt": np.round(tmi + noise, 4),
+        }
+    )

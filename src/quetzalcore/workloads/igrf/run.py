@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from quetzalcore.errors import BadParameter
 from quetzalcore.formats import write_points_csv
 from quetzalcore.geophysics import igrf
 from quetzalcore.geophysics.survey import Floats
@@ -35,8 +34,6 @@ def run(task: TaskContext) -> Mapping[str, Any]:
     field = igrf.field(longitude, latitude, height, years)
     made = {name: np.atleast_1d(np.round(getattr(field, name), _DIGITS)) for name in _MADE}
     count = len(made["total_nt"])
-    if not all(np.isfinite(values).all() for values in made.values()):
-        raise BadParameter("the field is not defined at some points", hint="check the heights")
     columns = {
         **{
             name: np.broadcast_to(values, count) for name, values in zip(_GIVEN, given, strict=True)
