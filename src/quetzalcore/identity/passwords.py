@@ -50,7 +50,7 @@ class Passwords:
         self._threads.shutdown()
 
     def _check(self, password: str, kept: str | None) -> bool:
-        if not self._decoy and kept is None:
+        if not self._decoy:  # whoever logs in first waits longer, known or not
             self._decoy = self._hashing.hash(_DECOY)
         good = self._hashing.verify(password.encode("utf-8", "replace"), kept or self._decoy)
         return good and kept is not None

@@ -83,6 +83,12 @@ def opened(request) -> Opener:
 
 
 @pytest.fixture
+def passwords() -> Callable[[], Passwords]:
+    """Give what makes hashing that costs next to nothing."""
+    return cheap_passwords
+
+
+@pytest.fixture
 def cache() -> KeyCache:
     """Give a cache that forgets nothing by itself."""
     return KeyCache(ttl_s=3600)
