@@ -34,7 +34,7 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     @classmethod
-    def create(cls) -> Postgres:
+    def create(cls, *, settings: tuple[str, ...] = ()) -> Postgres:
         """Make a server's folder and start it."""
         folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         if os.getuid() == 0:
@@ -45,7 +45,7 @@ class Postgres:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         server = cls(folder=folder, port=port)
-        server.start()
+        server.start(settings=settings)
         return server
 
     def start(self, *, settings: tuple[str, ...] = ()) -> None:
