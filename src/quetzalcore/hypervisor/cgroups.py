@@ -69,6 +69,13 @@ class Group:
         """Measure; zeros once it is removed."""
         return _stats_v1(self.directories) if self.version == 1 else _stats_v2(self.paths()[0])
 
+    def cpu_quota_us(self) -> int:
+        """Read back the CPU time allowed in each period; 0 where there is no limit."""
+        path = self.directories["cpu"]
+        text = _read(path / "cpu.max") or _read(path / "cpu.cfs_quota_us")
+        first = text.split()[0] if text else "max"
+        return max(0, int(first)) if first != "max" else 0
+
     async def kill(self) -> None:
         """Kill every process inside and wait until none is left; nothing inside can fork meanwhile."""
         while not _kill_once(self):  # noqa: ASYNC110 -- version 1 tells nobody

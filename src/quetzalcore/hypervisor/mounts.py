@@ -27,7 +27,8 @@ _SYS_FSCONFIG, _SYS_FSPICK, _SYS_MOUNT_SETATTR = 431, 433, 442  # the same on ev
 _FSCONFIG_SET_STRING, _FSCONFIG_RECONFIGURE = 1, 7
 _FSPICK_EMPTY_PATH = 8
 _TOP = Path("/run/quetzal")
-_INODES = 65536
+_BYTES_PER_INODE = 8192
+_FEWEST_INODES = 1024
 _KEEP_V1 = "devices"  # runc insists on it
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -93,9 +94,7 @@ def make_folders(folder: Path, *, inputs: Path, space_bytes: int, owner: int) ->
     into.mkdir(parents=True)
     space.mkdir()
     _mount(str(inputs), into, "", _MS_BIND, "")
-    _mount(
-        "space", space, "tmpfs", _MS_NOSUID | _MS_NODEV, f"size={space_bytes},nr_inodes={_INODES}"
-    )
+    _mount("space", space, "tmpfs", _MS_NOSUID | _MS_NODEV, _options(space_bytes))
     for name in ("out", "tmp", "shm"):
         (space / name).mkdir(mode=0o700)
         os.chown(space / name, owner, owner)
@@ -117,17 +116,25 @@ def resize_space(descriptor: int, size: int) -> None:
     """Change the size of a mounted space by its open descriptor, wherever it is mounted."""
     context = _check(_libc.syscall(_SYS_FSPICK, descriptor, b"", _FSPICK_EMPTY_PATH), Path("/out"))
     try:
-        value = str(size).encode()
-        _check(
-            _libc.syscall(_SYS_FSCONFIG, context, _FSCONFIG_SET_STRING, b"size", value, 0),
-            Path("/out"),
-        )
-        _check(
-            _libc.syscall(_SYS_FSCONFIG, context, _FSCONFIG_RECONFIGURE, None, None, 0),
-            Path("/out"),
-        )
+        for key, value in _bounds(size).items():
+            text = str(value).encode()
+            _configure(context, _FSCONFIG_SET_STRING, key.encode(), text)
+        _configure(context, _FSCONFIG_RECONFIGURE, None, None)
     finally:
         os.close(context)
+
+
+def _configure(context: int, command: int, key: bytes | None, value: bytes | None) -> None:
+    _check(_libc.syscall(_SYS_FSCONFIG, context, command, key, value, 0), Path("/out"))
+
+
+def _bounds(size: int) -> dict[str, int]:
+    """Bound bytes and files: a file without contents takes memory too."""
+    return {"size": size, "nr_inodes": max(_FEWEST_INODES, size // _BYTES_PER_INODE)}
+
+
+def _options(size: int) -> str:
+    return ",".join(f"{key}={value}" for key, value in _bounds(size).items())
 
 
 def _enter() -> None:

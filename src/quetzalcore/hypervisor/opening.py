@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -40,9 +41,11 @@ class Runtimes:
         self._room, self._groups = room, groups
         self._warden = None if groups is None else keep_watch(groups.roots())
 
+    @property
     def capabilities(self) -> tuple[Capabilities, ...]:
-        """Say what each runtime enforces, those that are absent too; tries each, once."""
-        return tuple(self._capabilities(name) for name in ORDER)
+        """Say what each runtime enforces, those that are absent too; tries each, once, all at a time."""
+        with ThreadPoolExecutor(len(ORDER)) as apart:
+            return tuple(apart.map(self._capabilities, ORDER))
 
     def choose(self, spec: VMSpec) -> Runtime:
         """Give the runtime for a spec; ``CannotEnforce`` where none holds it. Tries no more than it must."""
@@ -104,7 +107,7 @@ def open_runtimes(agent: str) -> Runtimes:
 def probe_all(agent: str = "doctor") -> tuple[Capabilities, ...]:
     """Say what every runtime enforces on this host: opens, tries and closes them all."""
     with open_runtimes(f"{agent}-{os.getpid()}") as runtimes:
-        return runtimes.capabilities()
+        return runtimes.capabilities
 
 
 def _open_walls(agent: str) -> tuple[MountRoom, Groups] | str:

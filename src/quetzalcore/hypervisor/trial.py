@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quetzalcore.hypervisor.plan.limits import group_limits
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Launch, Stats
 from quetzalcore.hypervisor.spec import Limit, VMSpec
 
@@ -49,20 +50,22 @@ def try_out(runtime: WalledRuntime) -> Capabilities:
         return _none(runtime.name, f"{runtime.name} is not installed: install it")
     with ThreadPoolExecutor(1) as apart:  # a loop may be running in this thread
         try:
-            status, console, used = apart.submit(lambda: asyncio.run(_attempt(runtime))).result()
+            status, console, used, quota_us = apart.submit(
+                lambda: asyncio.run(_attempt(runtime))
+            ).result()
         except (OSError, CannotEnforce) as error:
             return _none(runtime.name, f"{runtime.name} cannot start a machine here: {error}")
     report = _parse(console)
     if status != 0 or report is None:
         told = " ".join(console.split())[-300:] or f"it ended with {status}"
         return _none(runtime.name, f"{runtime.name} cannot start a machine here: {told}")
-    return judge(runtime.name, report, used)
+    return judge(runtime.name, report, used, quota_us=quota_us)
 
 
-def judge(name: str, report: Mapping[str, str], used: Stats) -> Capabilities:
-    """Turn what a machine reports, and what its control group counted, into capabilities."""
+def judge(name: str, report: Mapping[str, str], used: Stats, *, quota_us: int) -> Capabilities:
+    """Turn what a machine reports, and what its control group counted and allowed, into capabilities."""
     holds = {
-        Limit.CPU: used.throttled_s > 0,
+        Limit.CPU: quota_us == group_limits(TRIAL_SPEC).cpu_quota_us and used.cpu_s > 0,
         Limit.MEMORY: used.out_of_memory,
         Limit.PIDS: used.out_of_pids,
         Limit.WALL: used.pids == 0,
@@ -89,7 +92,7 @@ def judge(name: str, report: Mapping[str, str], used: Stats) -> Capabilities:
     )
 
 
-async def _attempt(runtime: WalledRuntime) -> tuple[int, str, Stats]:
+async def _attempt(runtime: WalledRuntime) -> tuple[int, str, Stats, int]:
     _, theirs = pair = socket.socketpair()
     with pair[0], theirs, tempfile.TemporaryDirectory(prefix="quetzal-trial-") as folder:
         machine = await runtime.launch(
@@ -102,10 +105,11 @@ async def _attempt(runtime: WalledRuntime) -> tuple[int, str, Stats]:
             )
         )
         try:
+            quota_us = machine.group.cpu_quota_us()
             status = await asyncio.wait_for(machine.wait(), _TIMEOUT_S)
         finally:
             await runtime.kill(machine)
-        return status, machine.console(), runtime.stats(machine)
+        return status, machine.console(), runtime.stats(machine), quota_us
 
 
 def _parse(console: str) -> Mapping[str, str] | None:

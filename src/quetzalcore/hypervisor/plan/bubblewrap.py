@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from quetzalcore.hypervisor.plan.rlimits import walled_rlimits
+
 __all__ = ["Folders", "command_line", "options"]
+
+_FLAGS = {"RLIMIT_CORE": "c", "RLIMIT_NOFILE": "n"}
+
+
+_LIMITED = (
+    "".join(f"ulimit -{_FLAGS[name]} {hard} && " for name, (_, hard) in walled_rlimits().items())
+    + 'exec "$@"'
+)  # bubblewrap itself sets none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,7 @@ def command_line(
     """Give the call; ``drop`` is setpriv and the uid to become first, for bubblewrap never runs as root."""
     tool, uid = drop
     return (
+        *("/bin/sh", "-c", _LIMITED, "sh"),
         *(tool, "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--inh-caps=-all"),
         *("--", binary, "--args", str(args), "--", *command),
     )

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from quetzalcore.hypervisor.plan.environment import environment
-from quetzalcore.hypervisor.plan.rlimits import rlimits
+from quetzalcore.hypervisor.plan.rlimits import walled_rlimits
 from quetzalcore.hypervisor.runtime import Launch
 
 __all__ = ["MASKED", "READ_ONLY", "Places", "command_line", "configuration"]
@@ -100,7 +100,7 @@ def _process(launch: Launch, uid: int) -> dict[str, Any]:
         "oomScoreAdj": _OOM_SCORE,
         "rlimits": [
             {"type": name, "soft": soft, "hard": hard}
-            for name, (soft, hard) in rlimits(launch.spec).items()
+            for name, (soft, hard) in walled_rlimits().items()
         ],
     }
 

@@ -1,4 +1,4 @@
-"""A spec as rlimits: a second line behind cgroups, the only one of a plain process."""
+"""Limits of single processes: a second line behind control groups, the only one of a plain process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 
 from quetzalcore.hypervisor.spec import VMSpec
 
-__all__ = ["rlimits"]
+__all__ = ["rlimits", "walled_rlimits"]
 
 _MIB = 1024**2
-_OPEN_FILES = 1024
+_OPEN_FILES = 4096
 _DATA_ALLOWANCE_MIB = (
     1024  # thread stacks and arenas are counted by RLIMIT_DATA before they are touched
 )
@@ -25,3 +25,8 @@ def rlimits(spec: VMSpec) -> dict[str, tuple[int, int]]:
         "RLIMIT_DATA": ((spec.memory_mib + _DATA_ALLOWANCE_MIB) * _MIB,) * 2,
         "RLIMIT_CPU": (cpu_s, cpu_s + 5),
     }
+
+
+def walled_rlimits() -> dict[str, tuple[int, int]]:
+    """Give what a walled machine needs besides its group: no core dump, which the host would write."""
+    return {"RLIMIT_CORE": (0, 0), "RLIMIT_NOFILE": (_OPEN_FILES, _OPEN_FILES)}
