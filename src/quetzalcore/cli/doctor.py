@@ -78,11 +78,13 @@ def _checks(settings: Settings) -> Iterable[Check]:
 
 def _isolation() -> Iterable[Check]:
     """Say which runtimes isolate VMs here, and whether any holds a tenant's work."""
-    from quetzalcore.hypervisor.choosing import probe_all  # noqa: PLC0415 -- starts sandboxes
+    from quetzalcore.hypervisor.opening import open_runtimes  # noqa: PLC0415 -- starts sandboxes
     from quetzalcore.hypervisor.spec import Limit  # noqa: PLC0415 -- heavy
 
     strongest = False
-    for found in probe_all():
+    with open_runtimes("doctor") as opened:
+        capabilities = opened.capabilities
+    for found in capabilities:
         complete = found.available and found.enforces >= frozenset(Limit)
         strongest = strongest or complete
         held = ", ".join(sorted(found.enforces)) or "nothing"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -117,31 +116,40 @@ def start_in_background(settings: Settings, files: HostFiles) -> Running:
     files.forget()
     log = files.log("platform")
     before = log.stat().st_size if log.is_file() else 0
-    with log.open("ab") as sink:
-        child = subprocess.Popen(  # noqa: S603 -- ourselves
-            (sys.executable, "-c", _RUN, "up", "--foreground"),
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env={**os.environ, **_as_environment(settings)},
-            start_new_session=True,
-        )
+    pid = _spawn(log, {**os.environ, **_as_environment(settings)})
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         running = files.running()
-        if running is not None and running.pid == child.pid:
+        if running is not None and running.pid == pid:
             return running
-        if child.poll() is not None:
+        if os.waitpid(pid, os.WNOHANG)[0]:
             break
         time.sleep(_POLL_S)
-    child.kill()
-    child.wait()
+    else:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     with log.open("rb") as source:
         source.seek(before)
         said = source.read().decode("utf-8", "replace").strip().splitlines()
     raise NotStarted(
         f"the platform stopped before it was ready ({said[-1] if said else 'it said nothing'})",
         hint=f"see {log}",
+    )
+
+
+def _spawn(log: Path, environment: dict[str, str]) -> int:
+    """Start the platform's process, which outlives this one; give its pid."""
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        sys.executable,
+        (sys.executable, "-c", _RUN, "up", "--foreground"),
+        environment,
+        file_actions=(
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ),
+        setsid=True,
     )
 
 
