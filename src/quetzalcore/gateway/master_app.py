@@ -66,7 +66,7 @@ class ProcessRequest(BaseModel):
 
 
 tasks = APIRouter(route_class=guarded(Access.USER, Bodies.COLUMNS), responses=SECURED)
-operations = APIRouter(route_class=guarded(Access.ADMIN), responses=SECURED)
+operations = APIRouter(route_class=guarded(Access.USER), responses=SECURED)
 
 
 def create_master_app(parts: GatewayParts, master: MasterLike) -> FastAPI:
