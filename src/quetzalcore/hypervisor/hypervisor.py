@@ -73,9 +73,10 @@ class Hypervisor:
         *,
         trust: Trust,
         clock: Callable[[], float],
+        modules: Sequence[Path] = (),
     ) -> None:
         self._folders = folders
-        self._lodging = Lodging(folders, runtimes, trust=trust, clock=clock)
+        self._lodging = Lodging(folders, runtimes, trust=trust, clock=clock, modules=modules)
         self._trust = trust
         self._clock = clock
         self._created: dict[str, VM] = {}
@@ -91,13 +92,15 @@ class Hypervisor:
         warm: Mapping[Tier, int] | None = None,
         trust: Trust = Trust.TENANT,
         clock: Callable[[], float] = time.monotonic,
+        modules: Sequence[Path] = (),
     ) -> AsyncIterator[Hypervisor]:
         """Take over ``folder`` and keep ``warm`` VMs ready; at the end no VM of it is left.
 
-        ``runtimes`` are tried in their order; ``trust`` is whose work the warm VMs are for.
+        ``runtimes`` are tried in their order; ``trust`` is whose work the warm VMs are for;
+        ``modules`` are folders of Python modules that guests see besides the installed ones.
         """
         with Folders.take(folder) as folders:
-            hypervisor = cls(folders, runtimes, trust=trust, clock=clock)
+            hypervisor = cls(folders, runtimes, trust=trust, clock=clock, modules=modules)
             hypervisor._lodging.open(warm or {})
             try:
                 yield hypervisor
@@ -208,7 +211,7 @@ class Hypervisor:
             warm_starts=counts.warm,
             forks=counts.forked,
             start_s=dict(counts.start_s),
-            idle_memory_mib=sum(vm.stats().peak_memory_mib for vms in idle.values() for vm in vms),
+            idle_memory_mib=sum(vm.idle_memory_mib() for vms in idle.values() for vm in vms),
         )
 
     def _forget(self, vm_id: str) -> None:

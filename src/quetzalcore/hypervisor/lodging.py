@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from quetzalcore.hypervisor.branching import Branch, Forks
 from quetzalcore.hypervisor.choice import choose
@@ -13,7 +14,7 @@ from quetzalcore.hypervisor.forks import ForkLimits
 from quetzalcore.hypervisor.pool import Bounds
 from quetzalcore.hypervisor.runtime import Runtime
 from quetzalcore.hypervisor.spec import Tier, Trust, VMSpec
-from quetzalcore.hypervisor.started import Birth, StartedVM, guest_paths, start
+from quetzalcore.hypervisor.started import Birth, StartedVM, installed_modules, start
 from quetzalcore.hypervisor.warm import WarmPool
 from quetzalcore.jobs.ids import new_id
 
@@ -47,7 +48,9 @@ class Lodging:
         *,
         trust: Trust,
         clock: Callable[[], float],
+        modules: Sequence[Path] = (),
     ) -> None:
+        self._modules = tuple(dict.fromkeys([*modules, *installed_modules()]))
         self.counts = StartCounts()
         self._folders = folders
         self._runtimes = tuple(runtimes)
@@ -138,6 +141,6 @@ class Lodging:
             spec=spec,
             folder=self._folders.make(vm_id),
             runtime=runtime,
-            readable=guest_paths(),
+            modules=self._modules,
             clock=self._clock,
         )

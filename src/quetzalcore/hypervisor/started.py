@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import quetzalcore
 from quetzalcore.errors import Retryable
 from quetzalcore.hypervisor.channel import Channel
 from quetzalcore.hypervisor.guest.main import BOOTSTRAP
 from quetzalcore.hypervisor.runtime import Launch, Machine, Runtime, Stats
 from quetzalcore.hypervisor.spec import Limit, Tier, VMSpec
 
-__all__ = ["Birth", "StartedVM", "VMLost", "guest_command", "guest_paths", "start"]
+__all__ = ["Birth", "StartedVM", "VMLost", "guest_command", "installed_modules", "start"]
 
+_SITE = frozenset({"site-packages", "dist-packages"})
 _READY_S = 60.0  # a cold numeric VM on a busy host takes seconds
 
 
@@ -36,6 +38,7 @@ class Birth:
     spec: VMSpec
     folder: Path
     runtime: Runtime
+    modules: tuple[Path, ...]
     readable: tuple[Path, ...] = ()
     clock: Callable[[], float]
 
@@ -51,6 +54,7 @@ class StartedVM:
     machine: Machine
     channel: Channel
     start_s: float
+    _idle_mib: float | None = None
 
     async def resize(self, spec: VMSpec) -> None:
         """Give it the limits of the job that it gets."""
@@ -72,6 +76,12 @@ class StartedVM:
     def stats(self) -> Stats:
         """Say what it has used; also after its end, until ``end``."""
         return self.runtime.stats(self.machine)
+
+    def idle_memory_mib(self) -> float:
+        """Say what it holds while it waits; measured once, since nothing happens in it."""
+        if self._idle_mib is None:
+            self._idle_mib = self.stats().peak_memory_mib
+        return self._idle_mib
 
     async def end(self) -> None:
         """End every process of it and wait until none is left. Idempotent."""
@@ -111,9 +121,9 @@ async def start(birth: Birth) -> StartedVM:
                 vm_id=birth.vm_id,
                 spec=birth.spec,
                 folder=birth.folder,
-                command=guest_command(birth.spec.tier),
+                command=guest_command(birth.spec.tier, birth.modules),
                 channel=theirs.fileno(),
-                readable=birth.readable,
+                readable=(*birth.modules, *birth.readable),
             )
         )
     except BaseException:
@@ -155,20 +165,17 @@ def _last_words(machine: Machine) -> str:
     return f" ({lines[-1][:300]})" if lines else ""
 
 
-def guest_command(tier: Tier) -> Sequence[str]:
-    """Give the command line of a guest: this interpreter, isolated, with this process's modules."""
-    paths = [str(path) for path in guest_paths()]
-    return (sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(tier), *paths)
+def guest_command(tier: Tier, modules: Sequence[Path]) -> Sequence[str]:
+    """Give the command line of a guest: this interpreter, isolated, with these folders of modules."""
+    return (sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(tier), *map(str, modules))
 
 
-def guest_paths() -> tuple[Path, ...]:
-    """Give the folders of modules that a guest sees besides the standard library."""
-    standard = {Path(path) for path in (sys.prefix, sys.base_prefix)}
-    return tuple(
-        path
-        for path in map(Path, sys.path)
-        if path.is_absolute()
-        and path.is_dir()
-        and path not in standard
-        and not (path.is_relative_to(sys.base_prefix) and "site-packages" not in path.parts)
-    )
+def installed_modules() -> tuple[Path, ...]:
+    """Give the folders of installed modules: our own, and what the interpreter's site added.
+
+    Neither the working folder nor a script's own: a tenant's VM has no business there.
+    """
+    own = Path(quetzalcore.__file__).parents[1]
+    paths = [Path(path) for path in sys.path]
+    first = next((i for i, path in enumerate(paths) if path.name in _SITE), len(paths))
+    return tuple(dict.fromkeys([own, *(path for path in paths[first:] if path.is_dir())]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import signal
 import sys
 
 from quetzalcore.hypervisor.guest.output import Capture
@@ -28,7 +29,7 @@ _ORPHANED = 70  # the exit status of a guest whose host is gone
 def run(said: Mapping[str, Any]) -> None:
     """Run the task of a ``task`` message and send its end; never raises."""
     channel = _Channel()
-    _thread.start_new_thread(_end_with_the_host, ())
+    _thread.start_new_thread(_end_with_the_host, (_thread.get_ident(),))
     capture = Capture(channel.log)
     usage: dict[str, object] = {}
     try:
@@ -116,11 +117,11 @@ def _context(said: Mapping[str, Any], channel: _Channel) -> TaskContext:
     )
 
 
-def _end_with_the_host() -> None:
+def _end_with_the_host(task_thread: int) -> None:
     """Interrupt the task when the host says so; end at once when the host is gone."""
     try:
         while os.read(CHANNEL, _CHUNK):
-            _thread.interrupt_main()
+            signal.pthread_kill(task_thread, signal.SIGINT)  # wakes it if it sleeps
     except OSError:
         return  # the task has closed the channel itself; the host has seen it
     os._exit(_ORPHANED)
