@@ -157,9 +157,9 @@ class Operations:
 
     def inspect_upload(
         self, upload_id: str, body: models.InspectRequest, *, wait: float | None = None
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | models.JobView:
         """Look into an uploaded file: it is opened inside a VM."""
-        answer: Mapping[str, Any] = self._send(
+        answer: Mapping[str, Any] | models.JobView = self._send(
             "POST", f"/api/uploads/{_segment(upload_id)}/inspect", query={"wait": wait}, body=body
         )
         return answer
