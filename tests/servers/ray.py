@@ -20,7 +20,8 @@ from tests.servers.redis import free_port
 from quetzalcore.cluster.certificates import issue, new_authority, write_tls_files
 from quetzalcore.cluster.engines.ray import RayEngine
 from quetzalcore.cluster.host import HostSettings
-from quetzalcore.cluster.ray_node import RayNode, RayPlace, RaySecurity, RedisPlace
+from quetzalcore.cluster.ray_access import RayPlace, RaySecurity
+from quetzalcore.cluster.ray_node import RayNode, RedisPlace
 from quetzalcore.cluster.ray_process import RayNodeProcess, running_node
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class RayHosts:
             token = self.folder / "token"
             token.touch(mode=0o600)
             token.write_text(secrets.token_hex(32))
-            now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- real certificates
+            now = dt.datetime.now(dt.UTC)
             authority = new_authority("test", now=now)
             host = issue(authority, name="host", hosts=[self.host], now=now)
             tls = write_tls_files(self.folder / "tls", host, authority=authority.certificate)
@@ -81,8 +82,12 @@ class RayHosts:
         return RayEngine(
             RayPlace(address=self.address, security=self.security),
             folder=self.folder / f"engine-{next(self._engines)}",
-            inherited=os.environ,  # noqa: TID251 -- as the command line hands it on
+            inherited=os.environ,
         )
+
+    def starts(self, name: str) -> int:
+        """Count how often a node has been started."""
+        return [(event, fields["node"]) for event, fields in self.said].count(("ray.started", name))
 
     def stop(self, name: str) -> None:
         """Stop a node for good."""
@@ -113,7 +118,7 @@ class RayHosts:
         async def enter() -> RayNodeProcess:
             stack = AsyncExitStack()
             process = await stack.enter_async_context(
-                running_node(node, os.environ, said=self._hear)  # noqa: TID251 -- as above
+                running_node(node, os.environ, said=self._hear)
             )
             self._stacks[node.name] = stack
             return process

@@ -17,9 +17,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from quetzalcore.cluster.ray_node import TlsFiles
+from quetzalcore.cluster.ray_access import TlsFiles
 
-__all__ = ["Certified", "issue", "new_authority", "read_certified", "write_tls_files"]
+__all__ = [
+    "Certified",
+    "issue",
+    "new_authority",
+    "read_certified",
+    "write_secret",
+    "write_tls_files",
+]
 
 _AUTHORITY_LIFE = dt.timedelta(days=3650)
 _HOST_LIFE = dt.timedelta(days=825)
@@ -78,11 +85,17 @@ def write_tls_files(folder: Path, certified: Certified, *, authority: str) -> Tl
     files = TlsFiles(
         certificate=folder / "node.crt", key=folder / "node.key", authority=folder / "ca.crt"
     )
-    texts = ((files.certificate, certified.certificate), (files.authority, authority))
-    for path, text in (*texts, (files.key, certified.key)):
-        path.touch(mode=0o600)
-        path.write_text(text, encoding="ascii")
+    write_secret(files.certificate, certified.certificate)
+    write_secret(files.authority, authority)
+    write_secret(files.key, certified.key)
     return files
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that this user alone may read, from its first moment."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="ascii")
 
 
 def read_certified(certificate: Path, key: Path) -> Certified:

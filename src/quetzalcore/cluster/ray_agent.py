@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.host import HostSettings, open_host
-from quetzalcore.cluster.ray_node import AGENT_VARIABLE
+from quetzalcore.cluster.ray_access import AGENT_VARIABLE
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.model import Node
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 import ray
 from pydantic import TypeAdapter
-from ray.exceptions import RayError
+from ray.exceptions import ActorDiedError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from quetzalcore.cluster.engine import AgentUnreachable
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 _NODES = TypeAdapter(tuple[Node, ...])
 _NODE = TypeAdapter(Node)
 _OPEN_LIMIT_S = 30.0  # a new actor starts a Python process and opens its hypervisor
-_ANSWER_LIMIT_S = 2.0  # an actor that is up answers in milliseconds
+_LOOK_LIMIT_S = 2.0  # an actor that is up answers in milliseconds
 _COMMAND_LIMIT_S = 20.0
 _RETRY_S = 5.0  # between tries to place an agent that failed
 _CONCURRENCY = 64
@@ -43,9 +44,12 @@ class Bridge:
 
     def __init__(self, *, namespace: str) -> None:
         self._namespace = namespace
+        self._here = ray.get_runtime_context().get_node_id()
         self._actors: dict[str, Any] = {}  # by Ray's node id
-        self._names: dict[str, str] = {}  # our node id -> Ray's
+        self._opening: dict[str, asyncio.Task[None]] = {}
         self._failed_at: dict[str, float] = {}
+        self._names: dict[str, str] = {}  # our node id -> Ray's
+        self.lost = asyncio.Event()  # the Ray node through which we are connected has died
 
     async def answer(self, call: Call, body: bytes) -> bytes:
         """Answer the engine; the first line names the node, the rest is the agent's."""
@@ -57,50 +61,65 @@ class Bridge:
         except AgentUnreachable as error:
             raise ValueError(error.detail) from error  # how a responder says "failed"
 
+    async def nodes(self) -> tuple[Node, ...]:
+        """Give what the agents of living nodes say; begin to place agents where there are none."""
+        known = await asyncio.to_thread(ray.nodes)
+        alive = {node["NodeID"]: node for node in known if node["Alive"]}
+        if self._here not in alive:
+            self.lost.set()
+        places = {i: n["NodeName"] for i, n in alive.items() if AGENT_RESOURCE in n["Resources"]}
+        for gone in set(self._actors) - set(places):
+            del self._actors[gone]
+        await self._open_all(places)
+        said = await asyncio.gather(*(self._ask(ray_id) for ray_id in tuple(self._actors)))
+        answers = {ray_id: node for ray_id, node in said if node is not None}
+        self._names = {node.id: ray_id for ray_id, node in answers.items()}
+        return tuple(answers.values())
+
     async def _forward(self, call: Call, name: str, message: bytes) -> bytes:
-        actor = self._actor(name)
+        if name not in self._names:
+            await self.nodes()
+        actor = self._actors.get(self._names.get(name, ""))
+        if actor is None:
+            raise AgentUnreachable(f"there is no node {name} in the cluster")
         if call is Call.COMMAND:
             return await _answered(actor.command.remote(message), _COMMAND_LIMIT_S)
         asked = EventRequest.model_validate_json(message)
         reference = actor.events.remote(asked.after, asked.wait_s)
         return await _answered(reference, asked.wait_s + _COMMAND_LIMIT_S)
 
-    async def nodes(self) -> tuple[Node, ...]:
-        """Give what every living node's agent says; place agents where there are none."""
-        alive = {
-            node["NodeID"]: node["NodeName"]
-            for node in await asyncio.to_thread(ray.nodes)
-            if node["Alive"] and AGENT_RESOURCE in node["Resources"]
-        }
-        for gone in set(self._actors) - set(alive):
-            del self._actors[gone]
-        said = await asyncio.gather(*(self._ask(ray_id, name) for ray_id, name in alive.items()))
-        known = [pair for pair in zip(alive, said, strict=True) if pair[1] is not None]
-        self._names = {node.id: ray_id for ray_id, node in known if node is not None}
-        return tuple(node for _, node in known if node is not None)
-
-    def _actor(self, name: str) -> Any:  # noqa: ANN401 -- Ray's handle
-        actor = self._actors.get(self._names.get(name, ""))
-        if actor is None:
-            raise AgentUnreachable(
-                f"there is no node {name} in the cluster", hint="it may come back"
-            )
-        return actor
-
-    async def _ask(self, ray_id: str, name: str) -> Node | None:
-        limit = _ANSWER_LIMIT_S
+    async def _ask(self, ray_id: str) -> tuple[str, Node | None]:
+        """Ask an agent for its node; one that has died is forgotten, a slow one left out this time."""
+        actor = self._actors[ray_id]
         try:
-            if ray_id not in self._actors:
-                if time.monotonic() - self._failed_at.get(ray_id, -_RETRY_S) < _RETRY_S:
-                    return None
-                limit = _OPEN_LIMIT_S
-                self._actors[ray_id] = await asyncio.to_thread(self._place, ray_id, name)
-            return _NODE.validate_json(await _answered(self._actors[ray_id].node.remote(), limit))
-        except (AgentUnreachable, RayError, ValueError) as error:
-            log.warning("agent of %s does not answer: %s", name, error)
+            return ray_id, _NODE.validate_json(await _answered(actor.node.remote(), _LOOK_LIMIT_S))
+        except _AgentDied:
             self._actors.pop(ray_id, None)
+        except AgentUnreachable as error:
+            log.warning("agent on Ray node %s: %s", ray_id[:12], error)
+        return ray_id, None
+
+    async def _open_all(self, places: Mapping[str, str]) -> None:
+        """Open agents that are not open; those that live are found at once, others take their time."""
+        for ray_id in set(places) - set(self._actors) - set(self._opening):
+            if time.monotonic() - self._failed_at.get(ray_id, -_RETRY_S) >= _RETRY_S:
+                opening = asyncio.create_task(self._open(ray_id, places[ray_id]))
+                self._opening[ray_id] = opening
+        if self._opening:
+            await asyncio.wait(self._opening.values(), timeout=_LOOK_LIMIT_S)
+
+    async def _open(self, ray_id: str, name: str) -> None:
+        """Find or place a node's agent and wait until it answers."""
+        try:
+            actor = await asyncio.to_thread(self._place, ray_id, name)
+            await _answered(actor.node.remote(), _OPEN_LIMIT_S)
+        except (AgentUnreachable, RayError, ValueError) as error:
+            log.warning("no agent on %s: %s", name, error)
             self._failed_at[ray_id] = time.monotonic()
-            return None
+        else:
+            self._actors[ray_id] = actor
+        finally:
+            del self._opening[ray_id]
 
     def _place(self, ray_id: str, name: str) -> Any:  # noqa: ANN401 -- Ray's handle
         """Find a node's agent, or start it; its name holds Ray's id: a node that returns gets a new one."""
@@ -117,19 +136,34 @@ class Bridge:
         return ray.remote(AgentActor).options(**options).remote()
 
 
+class _AgentDied(AgentUnreachable):
+    """The actor has ended; another must be placed."""
+
+
 async def _answered(reference: Awaitable[bytes], limit_s: float) -> bytes:
     try:
         return await asyncio.wait_for(reference, limit_s)
     except TimeoutError:
-        raise AgentUnreachable(f"no answer in {limit_s:.0f} s", hint="it may come back") from None
+        raise AgentUnreachable(f"no answer in {limit_s:.0f} s") from None
+    except ActorDiedError as error:
+        raise _AgentDied(str(error).splitlines()[0]) from None
     except RayError as error:
-        raise AgentUnreachable(str(error).splitlines()[0], hint="it may come back") from None
+        raise AgentUnreachable(str(error).splitlines()[0]) from None
 
 
 async def _serve(descriptor: int, namespace: str) -> None:
+    """Answer until the engine hangs up or our Ray node is lost."""
     reader, writer = await asyncio.open_unix_connection(sock=socket.socket(fileno=descriptor))
+    bridge = Bridge(namespace=namespace)
     writer.write(b"ready\n")
-    await Responder(reader, writer, Bridge(namespace=namespace).answer).serve()
+    ends = {
+        asyncio.create_task(Responder(reader, writer, bridge.answer).serve()),
+        asyncio.create_task(bridge.lost.wait()),
+    }
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if bridge.lost.is_set():
+        log.error("the Ray node on this host has died: leaving, to connect anew")
+        os._exit(1)  # Ray's own goodbye would wait for that node
 
 
 def main(arguments: list[str]) -> None:

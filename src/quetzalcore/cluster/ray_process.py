@@ -17,14 +17,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from quetzalcore.cluster.ray_node import (
-    FOLDER_VARIABLE,
-    RayNode,
-    node_environment,
-    ray_folder,
-    restart_delay_s,
-    start_command,
-)
+from quetzalcore.cluster.ray_access import FOLDER_VARIABLE, restart_delay_s
+from quetzalcore.cluster.ray_node import RayNode, node_environment, ray_folder, start_command
 from quetzalcore.errors import Permanent, Retryable
 
 __all__ = ["RayNodeProcess", "RayNotStarted", "marked_processes", "running_node"]

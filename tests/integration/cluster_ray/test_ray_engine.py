@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.integration.cluster.engine_contract import EngineContract, Opened
 from tests.integration.cluster_ray.work import (
-    EPOCHS,
     assignment,
-    endings,
     names,
     nodes_when,
     run,
@@ -21,10 +22,9 @@ from tests.integration.cluster_ray.work import (
 from tests.servers.ray import RayHosts
 
 from quetzalcore.cluster.certificates import issue, new_authority, write_tls_files
-from quetzalcore.cluster.engine import AgentUnreachable
 from quetzalcore.cluster.engines.ray import ClusterUnreachable, RayEngine
-from quetzalcore.cluster.messages import Renew, Start
-from quetzalcore.cluster.ray_node import RayPlace, RaySecurity
+from quetzalcore.cluster.messages import Renew
+from quetzalcore.cluster.ray_access import RayPlace, RaySecurity
 from quetzalcore.jobs.ledger import StaleEpoch
 
 pytestmark = pytest.mark.slow
@@ -44,46 +44,26 @@ def test_jobs_run_on_every_node_of_the_cluster(cluster: RayHosts) -> None:
     asyncio.run(scenario())
 
 
-def test_a_new_master_adopts_what_the_last_one_started(cluster: RayHosts) -> None:
-    slow = assignment(sleep_s=3.0)
+class TestRayEngine(EngineContract):
+    @pytest.fixture
+    def opened(self, cluster: RayHosts) -> Opened:
+        @asynccontextmanager
+        async def ray() -> AsyncIterator[RayEngine]:
+            async with started(cluster.engine()) as engine:
+                await nodes_when(engine, lambda nodes: len(nodes) == 2)
+                yield engine
 
-    async def begin() -> None:
-        async with started(cluster.engine()) as engine:
-            await nodes_when(engine, lambda nodes: "north" in names(nodes))
-            await engine.agent("north").command(Start(epoch=next(EPOCHS), assignments=(slow,)))
-
-    async def adopt() -> None:
-        async with started(cluster.engine()) as engine:
-            await nodes_when(engine, lambda nodes: "north" in names(nodes))
-            link = engine.agent("north")
-            answer = await link.command(Renew(epoch=next(EPOCHS), leases_s={slow.attempt_id: 60.0}))
-            assert slow.attempt_id in answer.attempts
-            ended = await endings(link, {slow.attempt_id})
-            assert ended[slow.attempt_id].ending == "succeeded"
-
-    asyncio.run(begin())
-    asyncio.run(adopt())
+        return ray
 
 
-def test_of_two_masters_the_older_epoch_is_refused(cluster: RayHosts) -> None:
+def test_a_standby_that_takes_over_silences_the_leader(cluster: RayHosts) -> None:
     async def scenario() -> None:
         async with started(cluster.engine()) as leader, started(cluster.engine()) as standby:
-            for engine in (leader, standby):
-                await nodes_when(engine, lambda nodes: "south" in names(nodes))
-            older, newer = next(EPOCHS), next(EPOCHS)
-            await leader.agent("south").command(Renew(epoch=newer, leases_s={}))
+            older, newer = next(EngineContract.epochs), next(EngineContract.epochs)
+            await leader.agent("south").command(Renew(epoch=older, leases_s={}))
+            await standby.agent("south").command(Renew(epoch=newer, leases_s={}))
             with pytest.raises(StaleEpoch):
-                await standby.agent("south").command(Renew(epoch=older, leases_s={}))
-
-    asyncio.run(scenario())
-
-
-def test_a_node_that_is_not_there_cannot_be_reached(cluster: RayHosts) -> None:
-    async def scenario() -> None:
-        async with started(cluster.engine()) as engine:
-            await engine.nodes()
-            with pytest.raises(AgentUnreachable, match="west"):
-                engine.agent("west")
+                await leader.agent("south").command(Renew(epoch=older, leases_s={}))
 
     asyncio.run(scenario())
 
@@ -92,7 +72,7 @@ def _refused(cluster: RayHosts, security: RaySecurity, folder: Path) -> None:
     engine = RayEngine(
         RayPlace(address=cluster.address, security=security),
         folder=folder,
-        inherited=os.environ,  # noqa: TID251 -- as the command line hands it on
+        inherited=os.environ,
         connect_limit_s=8.0,
     )
 
@@ -110,7 +90,7 @@ def test_a_wrong_token_opens_nothing(cluster: RayHosts, tmp_path) -> None:
 
 
 def test_a_certificate_of_another_authority_opens_nothing(cluster: RayHosts, tmp_path) -> None:
-    now = dt.datetime.now(dt.UTC)  # noqa: TID251 -- real certificates
+    now = dt.datetime.now(dt.UTC)
     other = new_authority("other", now=now)
     host = issue(other, name="host", hosts=[cluster.host], now=now)
     tls = write_tls_files(tmp_path / "tls", host, authority=other.certificate)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from tests.integration.cluster.engine_contract import EngineContract
 from tests.integration.cluster_ray.work import (
-    EPOCHS,
     assignment,
     endings,
     names,
@@ -51,12 +51,21 @@ def _kill_all(process: RayNodeProcess) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+async def _restarted(hosts: RayHosts, name: str) -> None:
+    """Wait until a node has been started for the second time."""
+    async with asyncio.timeout(60):
+        while hosts.starts(name) < 2:  # noqa: ASYNC110 -- said in another thread
+            await asyncio.sleep(0.1)
+
+
 async def _held(engine: RayEngine, name: str) -> tuple[str, ...]:
     """Ask what an agent holds, once it answers."""
     async with asyncio.timeout(60):
         while True:
             try:
-                answer = await engine.agent(name).command(Renew(epoch=next(EPOCHS), leases_s={}))
+                answer = await engine.agent(name).command(
+                    Renew(epoch=next(EngineContract.epochs), leases_s={})
+                )
             except AgentUnreachable:
                 await engine.nodes()
                 await asyncio.sleep(0.2)
@@ -74,7 +83,9 @@ def test_a_killed_worker_vanishes_and_comes_back_without_its_attempts(hosts: Ray
         async with started(hosts.engine()) as engine:
             await nodes_when(engine, lambda nodes: len(nodes) == 2)
             for name, work in (("north", lost), ("south", kept)):
-                await engine.agent(name).command(Start(epoch=next(EPOCHS), assignments=(work,)))
+                await engine.agent(name).command(
+                    Start(epoch=next(EngineContract.epochs), assignments=(work,))
+                )
             _kill_all(victim)
             began = time.monotonic()
             await nodes_when(engine, lambda nodes: names(nodes) == {"south"})
@@ -95,7 +106,9 @@ def test_an_agent_that_dies_alone_is_placed_again(hosts: RayHosts) -> None:
         async with started(hosts.engine()) as engine:
             await nodes_when(engine, lambda nodes: names(nodes) == {"north"})
             work = assignment(sleep_s=30.0)
-            await engine.agent("north").command(Start(epoch=next(EPOCHS), assignments=(work,)))
+            await engine.agent("north").command(
+                Start(epoch=next(EngineContract.epochs), assignments=(work,))
+            )
             pid = int((process.node.folder / "agent" / "agent.pid").read_text())
             os.kill(pid, signal.SIGKILL)
             assert await _held(engine, "north") == ()
@@ -115,10 +128,11 @@ def test_with_redis_a_killed_head_takes_no_attempt_with_it(hosts_with_redis: Ray
     async def scenario() -> None:
         async with started(hosts.engine()) as engine:
             await nodes_when(engine, lambda nodes: names(nodes) == {"north"})
-            await engine.agent("north").command(Start(epoch=next(EPOCHS), assignments=(work,)))
+            await engine.agent("north").command(
+                Start(epoch=next(EngineContract.epochs), assignments=(work,))
+            )
             _kill_all(head)
-            await nodes_when(engine, lambda nodes: not nodes)
-            await nodes_when(engine, lambda nodes: names(nodes) == {"north"})
+            await _restarted(hosts, "head")
             assert await _held(engine, "north") == (work.attempt_id,)
             ended = await endings(engine.agent("north"), {work.attempt_id})
             assert ended[work.attempt_id].ending == "succeeded"
@@ -134,10 +148,12 @@ def test_without_redis_workers_join_the_restarted_head_and_begin_anew(hosts: Ray
     async def scenario() -> None:
         async with started(hosts.engine()) as engine:
             await nodes_when(engine, lambda nodes: names(nodes) == {"north"})
-            await engine.agent("north").command(Start(epoch=next(EPOCHS), assignments=(work,)))
+            await engine.agent("north").command(
+                Start(epoch=next(EngineContract.epochs), assignments=(work,))
+            )
             _kill_all(head)
-            await nodes_when(engine, lambda nodes: not nodes)
-            await nodes_when(engine, lambda nodes: names(nodes) == {"north"})
+            await _restarted(hosts, "head")
+            await _restarted(hosts, "north")
             assert await _held(engine, "north") == ()
             again = assignment()
             ended = await run(engine.agent("north"), again)
@@ -149,7 +165,8 @@ def test_without_redis_workers_join_the_restarted_head_and_begin_anew(hosts: Ray
 _KEEPER = """
 import asyncio, json, os, sys
 from pathlib import Path
-from quetzalcore.cluster.ray_node import RayNode, RaySecurity
+from quetzalcore.cluster.ray_access import (RaySecurity)
+from quetzalcore.cluster.ray_node import (RayNode)
 from quetzalcore.cluster.ray_process import running_node
 
 async def keep(folder, address):

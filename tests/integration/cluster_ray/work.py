@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests.integration.cluster.engine_contract import EngineContract
+
 from quetzalcore.cluster.engine import AgentLink, AgentUnreachable
 from quetzalcore.cluster.engines.ray import RayEngine
 from quetzalcore.cluster.messages import Assignment, Finished, Start
 from quetzalcore.jobs.model import Node, Resources
 
 _NUMBERS = itertools.count(1)
-EPOCHS = itertools.count(1)  # tests share agents: each master is newer than the last
 PATIENCE_S = 60.0
 
 
@@ -61,7 +62,7 @@ def names(nodes: tuple[Node, ...]) -> set[str]:
 
 async def run(link: AgentLink, *assignments: Assignment) -> dict[str, Finished]:
     """Start attempts and wait for their ends."""
-    await link.command(Start(epoch=next(EPOCHS), assignments=assignments))
+    await link.command(Start(epoch=next(EngineContract.epochs), assignments=assignments))
     return await endings(link, {a.attempt_id for a in assignments})
 
 
