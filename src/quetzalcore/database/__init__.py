@@ -13,7 +13,7 @@ from __future__ import annotations
 from quetzalcore.database.database import Announce, Database, DatabaseUnavailable
 from quetzalcore.database.migrations import migrate
 from quetzalcore.database.opening import open_database
-from quetzalcore.database.types import Document, Instant
+from quetzalcore.database.types import Document, Instant, Name
 
 __all__ = [
     "Announce",
@@ -21,6 +21,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Document",
     "Instant",
+    "Name",
     "migrate",
     "open_database",
 ]

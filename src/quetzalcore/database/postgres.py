@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quetzalcore.database.announcements import Announcements
@@ -27,6 +28,7 @@ _COMMAND_S = 60.0
 _RELISTEN_S = 1.0
 _TRIES = 5
 _DEADLOCKS = ("40001", "40P01")
+_FAILURES = (DBAPIError, asyncpg.PostgresError, OSError, TimeoutError, PoolTimeout)
 _UNAVAILABLE = ("08", "25006", "53", "55", "57", "58")  # SQLSTATEs of a server that is down or full
 
 
@@ -42,17 +44,19 @@ class PostgresDatabase:
         self.url = url
         self._place = f"{url.host or url.query.get('host', 'localhost')}/{url.database}"
         self._engine = _engine(url)
+        # All of a question's statements see one state; a write's see what others have committed meanwhile.
+        self._snapshots = self._engine.execution_options(isolation_level="REPEATABLE READ")
         self._announcements = Announcements()
         self._listening: asyncio.Task[None] | None = None
         self._name = secrets.token_hex(8)  # so that our own notifications wake nobody twice
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run work in a transaction; once more where the connection turns out to be dead."""
-        return await self._run(work, announce=False)
+        return await self._run(self._snapshots, work, announce=False)
 
     async def write(self, work: Callable[[Connection], T], *, announce: Announce[T] = False) -> T:
         """Run work in a transaction; again after a deadlock or on a connection found dead before the commit."""
-        return await self._run(work, announce=announce)
+        return await self._run(self._engine, work, announce=announce)
 
     async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:
         """Wait for a notification from any process."""
@@ -67,23 +71,24 @@ class PostgresDatabase:
             await asyncio.gather(self._listening, return_exceptions=True)
         await self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], T], *, announce: Announce[T]) -> T:
+    async def _run(
+        self, engine: AsyncEngine, work: Callable[[Connection], T], *, announce: Announce[T]
+    ) -> T:
         for attempt in range(_TRIES):
             try:
-                async with self._engine.connect() as connection:
+                async with engine.connect() as connection:
                     result, announced = await self._work(connection, work, announce)
                     await connection.commit()
+                    if announced:
+                        self._announcements.announce()
+                    return result
             except _Again as again:
                 if attempt + 1 == _TRIES:
                     raise self._unavailable(again.cause) from again.cause
-            except (DBAPIError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+            except _FAILURES as error:
                 if _is_unavailable(error):
                     raise self._unavailable(error) from error
                 raise
-            else:
-                if announced:
-                    self._announcements.announce()
-                return result
         raise AssertionError  # pragma: no cover -- the last attempt returns or raises
 
     async def _work(
@@ -156,7 +161,7 @@ def _sqlstate(error: BaseException) -> str:
 
 
 def _is_unavailable(error: BaseException) -> bool:
-    if isinstance(error, OSError | TimeoutError):
+    if isinstance(error, OSError | TimeoutError | PoolTimeout):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True

@@ -61,6 +61,7 @@ class SqliteDatabase:
         self._announcements = Announcements()
         self._write_engine = _engine(path, begin="BEGIN IMMEDIATE")
         self._read_engine = _engine(path, begin="BEGIN")
+        self._connection: Connection | None = None  # the writing thread's own
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_on, name="ledger-writer", daemon=True)
         self._writer.start()
@@ -117,38 +118,41 @@ class SqliteDatabase:
             raise _told(error, self.path) from error
 
     def _write_on(self) -> None:
-        with self._write_engine.connect() as connection:
-            while (first := self._orders.get()) is not None:
-                group = [first]
-                while len(group) < _GROUP and not self._orders.empty():
-                    order = self._orders.get()
-                    if order is None:
-                        self._orders.put(None)
-                        break
-                    group.append(order)
-                self._settle(connection, group)
+        while (first := self._orders.get()) is not None:
+            group = [first]
+            while len(group) < _GROUP and not self._orders.empty():
+                order = self._orders.get()
+                if order is None:
+                    self._orders.put(None)
+                    break
+                group.append(order)
+            self._settle([o for o in group if o.done.set_running_or_notify_cancel()])
+        self._let_go()
 
-    def _settle(self, connection: Connection, group: Sequence[_Order]) -> None:
+    def _settle(self, group: Sequence[_Order]) -> None:
         """Commit a group and tell each caller; a failed commit fails them all."""
         try:
-            with connection.begin():
-                outcomes = [
-                    (order, *_outcome(connection, order.work))
-                    for order in group
-                    if order.done.set_running_or_notify_cancel()
-                ]
+            if self._connection is None:
+                self._connection = self._write_engine.connect()
+            with self._connection.begin():
+                outcomes = [(order, *_outcome(self._connection, order.work)) for order in group]
         except Exception as error:  # noqa: BLE001 -- handed to every caller: nothing was written
-            told = _told(error, self.path) if isinstance(error, DBAPIError) else error
+            self._let_go()
             for order in group:
-                if not order.done.cancelled():
-                    order.done.set_exception(told)
+                order.done.set_exception(_told(error, self.path))
             return
         for order, result, failure in outcomes:
             if failure is None:
                 order.done.set_result(result)
             else:
-                known = isinstance(failure, DBAPIError)
-                order.done.set_exception(_told(failure, self.path) if known else failure)
+                order.done.set_exception(_told(failure, self.path))
+
+    def _let_go(self) -> None:
+        """Close the writing connection: after a failed commit a new one is sure to be in order."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
 
     def _data_version(self) -> int:
         (version,) = self._watch.execute("PRAGMA data_version").fetchone()

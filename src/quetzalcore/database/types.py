@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Text, TypeDecorator
 
-__all__ = ["Document", "Instant"]
+__all__ = ["Document", "Instant", "Name"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -28,6 +28,23 @@ class Instant(TypeDecorator[dt.datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002 -- SQLAlchemy's signature
         """Turn microseconds into an aware datetime."""
         return None if value is None else _EPOCH + dt.timedelta(microseconds=value)
+
+
+class Name(TypeDecorator[str]):
+    """Text that both databases can hold: NUL and lone surrogates become the replacement character.
+
+    So that hostile text neither stops a write of other jobs' rows nor fails a question: it is just not found.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 -- SQLAlchemy's signature
+        """Replace what cannot be kept."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\0", "\ufffd")
 
 
 class Document(TypeDecorator[Any]):

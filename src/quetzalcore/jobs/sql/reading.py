@@ -37,6 +37,7 @@ __all__ = [
 
 _LISTED = tuple(column for column in jobs.c if column.name != "result")
 _UNDER_WAY = (JobState.STARTING.value, JobState.RUNNING.value, JobState.CANCELLING.value)
+_GREATEST = 2**31 - 1  # of the databases' integers
 _STATES = frozenset(state.value for state in JobState)
 _WAITING = (
     jobs.c.id,
@@ -112,7 +113,7 @@ def read_events(
     """Give a job's events after a number; a result's body is the job's."""
     query = (
         select(events)
-        .where(events.c.job_id == job_id, events.c.sequence > after)
+        .where(events.c.job_id == job_id, events.c.sequence > min(after, _GREATEST))
         .order_by(events.c.sequence)
         .limit(limit)
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from quetzalcore.errors import BadParameter
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict, QuotaExceeded
 from quetzalcore.jobs.model import Artifact, EventType, Job, JobRequest, JobState
@@ -23,6 +24,8 @@ from quetzalcore.jobs.state import Submitted, handle
 
 __all__ = ["check_queue", "submit"]
 
+_GREATEST = 2**30  # memory may be doubled and must still be one of the databases' integers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
@@ -36,6 +39,7 @@ def submit(
     connection: Connection, request: JobRequest, *, quota: Quota, now: dt.datetime
 ) -> tuple[Job, bool]:
     """Add a job, or give the one that this idempotency key has added."""
+    _check_size(request)
     digest = digest_of(request) if request.idempotency_key else ""
     if request.idempotency_key:
         earlier = _same_key(connection, request)
@@ -71,6 +75,19 @@ def check_queue(connection: Connection, tenant: str, quota: Quota) -> None:
             f"{quota.max_queued} jobs of {tenant} wait already",
             hint="wait until some have run, or cancel some",
         )
+
+
+def _check_size(request: JobRequest) -> None:
+    asked = request.resources
+    for name, number in (
+        ("priority", request.priority),
+        ("memory_mib", asked.memory_mib),
+        ("vgpus", asked.vgpus),
+        ("scratch_mib", asked.scratch_mib),
+        ("max_attempts", request.max_attempts),
+    ):
+        if abs(number) > _GREATEST:
+            raise BadParameter(f"{name} is {number}", hint=f"stay within {_GREATEST}")
 
 
 def _check_bytes(connection: Connection, tenant: str, quota: Quota) -> None:

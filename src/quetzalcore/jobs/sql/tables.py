@@ -12,12 +12,11 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
-    Text,
     and_,
     text,
 )
 
-from quetzalcore.database import Document, Instant
+from quetzalcore.database import Document, Instant, Name
 
 __all__ = [
     "KEYED",
@@ -41,11 +40,11 @@ metadata = MetaData()
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("tenant", Text, nullable=False),
-    Column("user", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("user", Name, nullable=False),
+    Column("kind", Name, nullable=False),
+    Column("state", Name, nullable=False),
     Column("priority", Integer, nullable=False),
     Column("cpus", Float, nullable=False),
     Column("memory_mib", Integer, nullable=False),
@@ -58,16 +57,16 @@ jobs = Table(
     Column("max_attempts", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("attempt_count", Integer, nullable=False),
-    Column("live_attempt", Text, nullable=False),
+    Column("live_attempt", Name, nullable=False),
     Column("memory_doubled", Boolean, nullable=False),
-    Column("from_stage", Text, nullable=False),
+    Column("from_stage", Name, nullable=False),
     Column("cached", Boolean, nullable=False),
     Column("last_event", Integer, nullable=False),
     Column("progress_events", Integer, nullable=False),
     Column("log_events", Integer, nullable=False),
-    Column("idempotency_key", Text, nullable=False),
-    Column("request_digest", Text, nullable=False),
-    Column("reuse_key", Text, nullable=False),
+    Column("idempotency_key", Name, nullable=False),
+    Column("request_digest", Name, nullable=False),
+    Column("reuse_key", Name, nullable=False),
     Column("progress", Document),
     Column("failure", Document),
     Column("request", Document, nullable=False),
@@ -124,11 +123,11 @@ Index("jobs_finished_at", jobs.c.finished_at, sqlite_where=_ENDED, postgresql_wh
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("job_id", Name, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("node", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("node", Name, nullable=False),
+    Column("state", Name, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("lease_until", Instant, nullable=False),
     Column("finished_at", Instant),
@@ -156,10 +155,10 @@ Index("attempts_lease", attempts.c.lease_until, sqlite_where=LIVE, postgresql_wh
 events = Table(
     "events",
     metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", Name, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("type", Text, nullable=False),
+    Column("type", Name, nullable=False),
     Column("data", Document, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -168,13 +167,13 @@ events = Table(
 files = Table(
     "files",
     metadata,
-    Column("job_id", ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
-    Column("role", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("key", Text, nullable=False),
+    Column("job_id", Name, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Name, primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("key", Name, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("media_type", Text, nullable=False),
+    Column("sha256", Name, nullable=False),
+    Column("media_type", Name, nullable=False),
 )
 Index("files_key", files.c.key)
 
@@ -182,7 +181,7 @@ Index("files_key", files.c.key)
 dropped = Table(
     "dropped_files",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", Name, primary_key=True),
     Column("given_epoch", Integer, nullable=False),
 )
 
@@ -190,16 +189,16 @@ dropped = Table(
 tallies = Table(
     "tallies",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("tenant", Name, primary_key=True),
+    Column("name", Name, primary_key=True),
     Column("amount", BigInteger, nullable=False),
 )
 
 leadership = Table(
     "leadership",
     metadata,
-    Column("role", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
+    Column("role", Name, primary_key=True),
+    Column("holder", Name, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("lease_until", Instant, nullable=False),
 )
@@ -207,7 +206,7 @@ leadership = Table(
 nodes = Table(
     "nodes",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Name, primary_key=True),
     Column("draining", Boolean, nullable=False),
     Column("report", Document, nullable=False),
 )
@@ -215,16 +214,16 @@ nodes = Table(
 uploads = Table(
     "uploads",
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("tenant", Text, nullable=False),
-    Column("user", Text, nullable=False),
-    Column("filename", Text, nullable=False),
+    Column("id", Name, primary_key=True),
+    Column("tenant", Name, nullable=False),
+    Column("user", Name, nullable=False),
+    Column("filename", Name, nullable=False),
     Column("declared_size", BigInteger),
     Column("received", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("touched_at", Instant, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("key", Text, nullable=False),
+    Column("sha256", Name, nullable=False),
+    Column("key", Name, nullable=False),
 )
 Index("uploads_touched_at", uploads.c.touched_at)
 Index("uploads_key", uploads.c.key)
