@@ -232,6 +232,15 @@ class InstallModule(TypedDict, closed=True):
     upload_id: str
 
 
+class JoinRequest(TypedDict, closed=True):
+    """
+    The host that wants to join.
+    """
+
+    name: str
+    addresses: list[str]
+
+
 class JoinView(TypedDict, closed=True):
     """
     What a new worker needs.

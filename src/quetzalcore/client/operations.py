@@ -169,9 +169,9 @@ class Operations:
         answer: models.ModuleView = self._send("POST", "/api/wasm/modules", body=body)
         return answer
 
-    def join_cluster(self) -> models.JoinView:
+    def join_cluster(self, body: models.JoinRequest) -> models.JoinView:
         """Say what a new worker needs to join; for join keys and administrators."""
-        answer: models.JoinView = self._send("POST", "/api/cluster/join")
+        answer: models.JoinView = self._send("POST", "/api/cluster/join", body=body)
         return answer
 
     def list_artifacts(self, job_id: str) -> models.ArtifactList:

@@ -17,7 +17,7 @@ from quetzalcore.jobs.uploads import UploadBook
 from quetzalcore.workloads.kind import Kind
 from quetzalcore.workloads.reuse import data_versions
 
-__all__ = ["Clock", "GatewayParts", "JoinInfo", "JoinProvider", "Limiter"]
+__all__ = ["Clock", "GatewayParts", "JoinInfo", "JoinProvider", "Joining", "Limiter"]
 
 Clock = Callable[[], dt.datetime]
 
@@ -41,8 +41,16 @@ class JoinInfo:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """The host that wants to join: its name, and the addresses that its certificate will name."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
 # Raises ``Unavailable`` where the engine is local and nothing can join.
-JoinProvider = Callable[[Principal], Awaitable[JoinInfo]]
+JoinProvider = Callable[[Principal, Joining], Awaitable[JoinInfo]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, StringConstraints
 from pydantic.config import JsonDict
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "InstallModule",
     "JobList",
     "JobView",
+    "JoinRequest",
     "JoinView",
     "KeyList",
     "KeyView",
@@ -494,6 +495,21 @@ class DrainRequest(_Body):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"draining": True}})
 
     draining: bool = True
+
+
+class JoinRequest(_Body):
+    """The host that wants to join."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"example": {"name": "worker-1", "addresses": ["10.0.0.7"]}},
+    )
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$", description="The host's name.")
+    addresses: list[IPvAnyAddress] = Field(
+        min_length=1, max_length=64, description="Under which the other nodes reach it."
+    )
 
 
 class JoinView(_View):

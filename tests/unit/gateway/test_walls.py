@@ -170,9 +170,13 @@ def test_roles_open_only_their_doors() -> None:
             ("POST", "/api/cluster/join"): {"root": 503, "ada": 403, "worker": 503},
             ("POST", "/api/cluster/nodes/node-1/drain"): {"ada": 403, "worker": 403, "root": 200},
         }
+        bodies = {"/api/cluster/join": {"name": "worker-1", "addresses": ["10.0.0.7"]}}
         for (method, path), expected in doors.items():
             for who, status in expected.items():
-                answer = await client.request(method, path, headers=platform.headers(who))
+                body = bodies.get(path)
+                answer = await client.request(
+                    method, path, headers=platform.headers(who), json=body
+                )
                 assert answer.status_code == status, (who, path, answer.text)
 
     talk(conversation)

@@ -13,9 +13,10 @@ from quetzalcore.gateway.documents import node_document
 from quetzalcore.gateway.guard import Access, guarded
 from quetzalcore.gateway.instance import caller, gateway_of
 from quetzalcore.gateway.names import checked_name
+from quetzalcore.gateway.parts import Joining
 from quetzalcore.gateway.problems import Unavailable
 from quetzalcore.gateway.replies import reply
-from quetzalcore.gateway.schemas import DrainRequest, JoinView, NodeList, NodeView
+from quetzalcore.gateway.schemas import DrainRequest, JoinRequest, JoinView, NodeList, NodeView
 
 __all__ = ["join", "router"]
 
@@ -61,8 +62,8 @@ async def drain_node(
     raise Unavailable(f"the node {node_id} left meanwhile", hint="list the nodes")
 
 
-@join.post("/join", operation_id="join_cluster", response_model=JoinView)
-async def join_cluster(request: Request) -> Response:
+@join.post("/join", operation_id="join_cluster", response_model=JoinView, responses=problems(422))
+async def join_cluster(request: Request, body: JoinRequest) -> Response:
     """Say what a new worker needs to join; for join keys and administrators."""
     parts = gateway_of(request).parts
     if parts.join is None:
@@ -70,7 +71,8 @@ async def join_cluster(request: Request) -> Response:
             "this platform runs its jobs on its own host: no worker can join",
             hint="start the master with the engine ray",
         )
-    info = await parts.join(caller(request))
+    host = Joining(name=body.name, addresses=tuple(str(each) for each in body.addresses))
+    info = await parts.join(caller(request), host)
     await parts.identity.audit(caller(request), "join", "cluster", now=parts.clock())
     return reply(
         {
