@@ -18,6 +18,7 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self._vms = root / "vms"
+        self.kernels = root / "kernels"  # compiled ahead, kept from one start to the next
         self._of: dict[str, Path] = {}
 
     @classmethod

@@ -84,7 +84,7 @@ class Hypervisor:
 
     @classmethod
     @asynccontextmanager
-    async def open(
+    async def open(  # noqa: PLR0913 -- each is one decision of the node's operator
         cls,
         *,
         folder: Path,

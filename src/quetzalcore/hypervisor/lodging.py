@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,6 +13,7 @@ from quetzalcore.hypervisor.branching import Branch, Forks
 from quetzalcore.hypervisor.choice import choose
 from quetzalcore.hypervisor.folders import Folders
 from quetzalcore.hypervisor.forks import ForkLimits
+from quetzalcore.hypervisor.kernels import Kernels
 from quetzalcore.hypervisor.pool import Bounds
 from quetzalcore.hypervisor.runtime import Runtime
 from quetzalcore.hypervisor.spec import Tier, Trust, VMSpec
@@ -20,6 +23,7 @@ from quetzalcore.jobs.ids import new_id
 
 __all__ = ["Lodging", "StartCounts"]
 
+_log = logging.getLogger(__name__)
 _WARM = VMSpec(cpus=4.0, memory_mib=4096, wall_s=86400.0)  # a taken VM gets its job's limits
 _BUCKETS_S = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, float("inf"))
 
@@ -53,6 +57,8 @@ class Lodging:
         self._modules = tuple(dict.fromkeys([*modules, *installed_modules()]))
         self.counts = StartCounts()
         self._folders = folders
+        self._kernels = Kernels(folders.kernels)
+        self._filling: asyncio.Task[None] | None = None
         self._runtimes = tuple(runtimes)
         self._trust = trust
         self._clock = clock
@@ -67,9 +73,14 @@ class Lodging:
             self._pools[tier] = WarmPool(Bounds(wanted=wanted), start=begin, clock=self._clock)
             self._pools[tier].open()
         self._forks.open()
+        if Tier.NUMERIC in self._pools and not self._kernels.complete():
+            self._filling = asyncio.create_task(self._fill_kernels())
 
     async def close(self) -> None:
         """End every VM that nobody has."""
+        if self._filling is not None:
+            self._filling.cancel()
+            await asyncio.wait({self._filling})
         await self._forks.close()
         for pool in self._pools.values():
             await pool.close()
@@ -101,6 +112,12 @@ class Lodging:
     def parents(self) -> tuple[StartedVM, ...]:
         """Give the VMs that fork."""
         return self._forks.parents()
+
+    async def _fill_kernels(self) -> None:
+        if await self._kernels.fill():
+            self._pools[Tier.NUMERIC].renew()
+        else:
+            _log.warning("kernels could not be compiled ahead: VMs compile their own")
 
     async def _claim(self, spec: VMSpec) -> StartedVM:
         return await self._alone(spec, new_id())
@@ -142,5 +159,6 @@ class Lodging:
             folder=self._folders.make(vm_id),
             runtime=runtime,
             modules=self._modules,
+            kernels=self._kernels.folder,
             clock=self._clock,
         )

@@ -19,6 +19,7 @@ __all__ = [
     "Event",
     "GoCold",
     "HandOver",
+    "Outdated",
     "PoolState",
     "StartFailed",
     "Started",
@@ -96,13 +97,20 @@ class Ticked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """What idle VMs have loaded is no longer the best."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """No VM is needed any more."""
 
     at_s: float
 
 
-Event = Asked | Started | StartFailed | ColdEnded | Died | Ticked | Closed
+Event = Asked | Started | StartFailed | ColdEnded | Died | Ticked | Outdated | Closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +147,7 @@ def decide(state: PoolState, event: Event, bounds: Bounds) -> tuple[PoolState, t
     return state, (*first, *second)
 
 
-def _react(  # noqa: PLR0911 -- one for each event
+def _react(  # noqa: C901, PLR0911 -- one for each event
     state: PoolState, event: Event, bounds: Bounds
 ) -> tuple[PoolState, tuple[Action, ...]]:
     match event:
@@ -156,6 +164,9 @@ def _react(  # noqa: PLR0911 -- one for each event
         case Ticked():
             stale = [vm for vm, since in state.idle if event.at_s - since >= bounds.stale_s]
             return _without(state, set(stale)), tuple(End(vm_id=vm) for vm in stale)
+        case Outdated():
+            ends = tuple(End(vm_id=vm) for vm, _ in state.idle)
+            return replace(state, idle=()), ends
         case Closed():
             return _close(state)
 

@@ -39,7 +39,7 @@ class Birth:
     folder: Path
     runtime: Runtime
     modules: tuple[Path, ...]
-    readable: tuple[Path, ...] = ()
+    kernels: Path
     clock: Callable[[], float]
 
 
@@ -121,9 +121,9 @@ async def start(birth: Birth) -> StartedVM:
                 vm_id=birth.vm_id,
                 spec=birth.spec,
                 folder=birth.folder,
-                command=guest_command(birth.spec.tier, birth.modules),
+                command=guest_command(birth.spec.tier, birth.kernels, birth.modules),
                 channel=theirs.fileno(),
-                readable=(*birth.modules, *birth.readable),
+                readable=(*birth.modules, birth.kernels),
             )
         )
     except BaseException:
@@ -165,9 +165,10 @@ def _last_words(machine: Machine) -> str:
     return f" ({lines[-1][:300]})" if lines else ""
 
 
-def guest_command(tier: Tier, modules: Sequence[Path]) -> Sequence[str]:
+def guest_command(tier: Tier, kernels: Path, modules: Sequence[Path]) -> Sequence[str]:
     """Give the command line of a guest: this interpreter, isolated, with these folders of modules."""
-    return (sys.executable, "-I", "-S", "-c", BOOTSTRAP, str(tier), *map(str, modules))
+    start = (sys.executable, "-I", "-S", "-c", BOOTSTRAP)
+    return (*start, str(tier), str(kernels), *map(str, modules))
 
 
 def installed_modules() -> tuple[Path, ...]:

@@ -19,6 +19,7 @@ from quetzalcore.hypervisor.pool import (
     Event,
     GoCold,
     HandOver,
+    Outdated,
     PoolState,
     Started,
     StartFailed,
@@ -75,6 +76,10 @@ class WarmPool:
     def cold_ended(self) -> None:
         """Say that a caller's own start is over."""
         self._handle(ColdEnded(at_s=self._clock()))
+
+    def renew(self) -> None:
+        """Replace the VMs that wait."""
+        self._handle(Outdated(at_s=self._clock()))
 
     def idle(self) -> tuple[StartedVM, ...]:
         """Give the VMs that wait."""

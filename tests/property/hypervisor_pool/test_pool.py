@@ -17,6 +17,7 @@ from quetzalcore.hypervisor.pool import (
     Event,
     GoCold,
     HandOver,
+    Outdated,
     PoolState,
     Started,
     StartFailed,
@@ -99,6 +100,11 @@ class PoolMachine(RuleBasedStateMachine):
         self.world.idle.remove(name)
         self.world.gone.add(name)
         self.tell(Died(at_s=self.now_s, vm_id=name))
+
+    @rule()
+    def what_they_loaded_is_outdated(self) -> None:
+        self.tell(Outdated(at_s=self.now_s))
+        assert not self.world.idle
 
     @rule()
     def it_closes(self) -> None:

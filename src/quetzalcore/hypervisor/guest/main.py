@@ -9,16 +9,16 @@ from quetzalcore.hypervisor.guest.tiers import preload
 
 __all__ = ["BOOTSTRAP", "main"]
 
-# ``python -I -S -c BOOTSTRAP TIER PATH ...``: no site processing, the host's module path as it is.
+# ``python -I -S -c BOOTSTRAP TIER KERNELS PATH ...``: no site processing, the host's module path.
 BOOTSTRAP = (
-    "import sys; sys.path += sys.argv[2:]; "
-    "from quetzalcore.hypervisor.guest.main import main; main(sys.argv[1])"
+    "import sys; sys.path += sys.argv[3:]; "
+    "from quetzalcore.hypervisor.guest.main import main; main(sys.argv[1], sys.argv[2])"
 )
 
 
-def main(tier: str) -> None:
+def main(tier: str, kernels: str) -> None:
     """Serve the host until it has nothing more to say; never returns."""
-    preload(tier)
+    preload(tier, kernels)
     wire.send({"type": "ready", "tier": tier})
     import quetzalcore.workloads.task  # noqa: F401, PLC0415 -- every task needs it; the host need not wait for it
 
