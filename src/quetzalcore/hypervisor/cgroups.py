@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import signal
 from collections.abc import Iterable, Mapping
@@ -26,6 +27,7 @@ _V2 = 2
 _POLL_S = 0.002
 _PATIENCE = 1000
 _OPTIONAL = ("memory.memsw.limit_in_bytes", "memory.swap.max")  # kernels without swap accounting
+_opened = itertools.count()
 _V2_CONTROLLERS = "+cpu +memory +pids"
 
 
@@ -136,7 +138,8 @@ def open_groups(agent: str, layout: Layout | None = None) -> Groups:
     if not layout.own or (version == 1 and {"cpu", "memory", "pids"} - set(layout.own)):
         raise _unwritable("no cpu, memory and pids control groups are mounted")
     bases = _bases(layout)
-    directories = {key: base / f"{PREFIX}{agent}" for key, base in bases.items()}
+    name = f"{PREFIX}{agent}-{os.getpid()}-{next(_opened)}"  # two agents of one name may live here
+    directories = {key: base / name for key, base in bases.items()}
     try:
         if version == _V2:
             _delegate(bases["memory"])

@@ -79,7 +79,11 @@ def plan_view(
     A path that is too wide to be shown (a home, ``/etc``, ``/var`` ...) or that holds something hidden
     is refused with ``CannotEnforce``.
     """
-    wanted = _outermost((*host.folders, *host.python, *readable))
+    asked = (*host.folders, *host.python, *readable)
+    for path in asked:
+        if not path.is_absolute() or ".." in path.parts:
+            raise CannotEnforce(f"{path} is not an absolute path", hint="give absolute paths")
+    wanted = _outermost(asked)
     for path in wanted:
         _check(path, tuple(hidden))
     late = tuple(path for path in wanted if path.is_relative_to(_PRIVATE))
@@ -106,8 +110,6 @@ def _outermost(paths: Iterable[PurePosixPath]) -> tuple[PurePosixPath, ...]:
 
 
 def _check(path: PurePosixPath, hidden: tuple[PurePosixPath, ...]) -> None:
-    if not path.is_absolute() or ".." in path.parts:
-        raise CannotEnforce(f"{path} is not an absolute path", hint="give absolute paths")
     if path in _NEVER or any(secret.is_relative_to(path) for secret in hidden):
         raise CannotEnforce(
             f"a machine would see all of {path}, which holds more than programs",
