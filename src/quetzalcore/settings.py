@@ -94,6 +94,9 @@ class Settings(BaseModel):
     ray_address: str = Field(
         default="", description="HOST:PORT of a Ray head; default: the master starts one."
     )
+    ray_host: str = Field(
+        default="", description="This host's address in the Ray cluster; default: its first."
+    )
     ray_port: int = Field(default=6380, ge=1, le=65535, description="Port of the head we start.")
     ray_token: SecretStr = Field(
         default=SecretStr(""), description="Ray's token; default: a random one kept in data_dir."

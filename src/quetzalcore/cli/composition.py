@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import quetzalcore
+from quetzalcore.cli.clock import now
 from quetzalcore.cli.host_files import HostFiles, kept_secret
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
@@ -20,7 +21,7 @@ from quetzalcore.cluster.master import Master
 from quetzalcore.cluster.term import MasterConfig
 from quetzalcore.database import Database, open_database
 from quetzalcore.gateway.config import GatewayConfig
-from quetzalcore.gateway.parts import GatewayParts
+from quetzalcore.gateway.parts import GatewayParts, JoinProvider
 from quetzalcore.identity.bootstrap import FIRST_TENANT
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.sql import SqlIdentityStore, open_identity_store
@@ -38,15 +39,10 @@ from quetzalcore.jobs.stores import open_store
 from quetzalcore.settings import Settings
 from quetzalcore.workloads.catalog import catalog
 
-__all__ = ["Platform", "now", "open_engine", "open_identity", "open_platform"]
+__all__ = ["Platform", "local_engine", "open_engine", "open_identity", "open_platform"]
 
 _MIB = 2**20
 _GIB = 2**30
-
-
-def now() -> dt.datetime:
-    """Give the time; the only clock of the platform's processes."""
-    return dt.datetime.now(tz=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +60,9 @@ class Platform:
     store: ArtifactStore
     secret: bytes
 
-    def gateway_parts(self, *, instance: str, public_url: str) -> GatewayParts:
+    def gateway_parts(
+        self, *, instance: str, public_url: str, join: JoinProvider | None = None
+    ) -> GatewayParts:
         """Give what a gateway instance works with."""
         settings = self.settings
         return GatewayParts(
@@ -78,6 +76,7 @@ class Platform:
             secret=self.secret,
             clock=now,
             version=quetzalcore.__version__,
+            join=join,
             config=GatewayConfig(
                 instance=instance,
                 public_url=public_url,
@@ -136,7 +135,19 @@ async def open_identity(settings: Settings) -> AsyncIterator[SqlIdentityStore]:
         yield identity
 
 
-def open_engine(settings: Settings, files: HostFiles) -> LocalEngine:
+@asynccontextmanager
+async def open_engine(settings: Settings, files: HostFiles) -> AsyncIterator[Engine]:
+    """Give the engine that the settings name."""
+    if settings.engine == "ray":
+        from quetzalcore.cli.clustering import ray_engine  # noqa: PLC0415 -- Ray, an extra
+
+        async with ray_engine(settings, files) as engine:
+            yield engine
+    else:
+        yield local_engine(settings, files)
+
+
+def local_engine(settings: Settings, files: HostFiles) -> LocalEngine:
     """Give the engine of this host."""
     return LocalEngine(
         HostSettings(

@@ -36,15 +36,19 @@ def master(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     engine: Annotated[str | None, typer.Option(help="local or ray.")] = None,
+    head_only: Annotated[
+        bool, typer.Option("--head-only", help="Run only the Ray head; masters run elsewhere.")
+    ] = False,
 ) -> None:
     """Run one master until stopped; of several one leads and the others stand by.
 
     Example: quetzal master --engine ray
     """
-    from quetzalcore.cli.serving import serve_master  # noqa: PLC0415 -- heavy
+    from quetzalcore.cli.serving import serve_head, serve_master  # noqa: PLC0415 -- heavy
 
     settings = with_options(context.obj, master_host=host, master_port=port, engine=engine)
-    asyncio.run(serve_master(settings, HostFiles.of(settings)))
+    files = HostFiles.of(settings)
+    asyncio.run(serve_head(settings, files) if head_only else serve_master(settings, files))
 
 
 def worker(

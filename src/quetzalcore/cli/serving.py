@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from quetzalcore.cli.composition import Platform, now, open_engine, open_platform
+from quetzalcore.cli.clock import now
+from quetzalcore.cli.composition import Platform, local_engine, open_engine, open_platform
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.logs import configure_logs
 from quetzalcore.cluster.master import Master
@@ -21,7 +22,7 @@ from quetzalcore.gateway.master_app import create_master_app
 from quetzalcore.identity.bootstrap import bootstrap
 from quetzalcore.settings import Settings
 
-__all__ = ["serve_gateway", "serve_master", "serve_platform", "serve_worker"]
+__all__ = ["serve_gateway", "serve_head", "serve_master", "serve_platform", "serve_worker"]
 
 log = structlog.get_logger("quetzalcore")
 _BESIDE_OTHERS = ServeOptions(signals=False)
@@ -32,7 +33,7 @@ async def serve_platform(settings: Settings, files: HostFiles) -> None:
     _configure(settings)
     front = listen(settings.host, settings.port)
     back = listen(settings.master_host, settings.master_port)
-    engine = open_engine(settings, files)
+    engine = local_engine(settings, files)
     async with open_platform(settings, files) as platform:
         await bootstrap(platform.identity, files.root, now=now())
         master = platform.master(engine)
@@ -66,25 +67,41 @@ async def serve_master(settings: Settings, files: HostFiles) -> None:
     """Run one master until told to end; what runs on the nodes goes on for the next one."""
     _configure(settings)
     back = listen(settings.master_host, settings.master_port)
-    async with open_platform(settings, files) as platform:
-        master = platform.master(open_engine(settings, files))
+    async with open_platform(settings, files) as platform, open_engine(settings, files) as engine:
+        master = platform.master(engine)
         log.info("master.starting", url=_url(back))
         await _until_told(serve(_master_app(platform, master), back, _BESIDE_OTHERS), master.run())
 
 
+async def serve_head(settings: Settings, files: HostFiles) -> None:
+    """Run the head of a Ray cluster until told to end."""
+    from quetzalcore.cli.clustering import run_head  # noqa: PLC0415 -- Ray, an extra
+
+    _configure(settings)
+    async with run_head(settings, files) as address:
+        log.info("head.ready", address=address)
+        await _until_told(_for_ever())
+
+
 async def serve_worker(settings: Settings, files: HostFiles) -> None:
     """Offer this host to a cluster until told to end."""
-    _configure(settings)
-    from quetzalcore.cluster.joining import join, run_worker  # noqa: PLC0415 -- Ray, an extra
+    from quetzalcore.cli.clustering import work_for  # noqa: PLC0415 -- Ray, an extra
 
-    ticket = await join(settings.join_url, settings.join_key.get_secret_value())
-    await _until_told(run_worker(ticket, files.vms))
+    _configure(settings)
+    await _until_told(work_for(settings, files))
 
 
 def _gateway(platform: Platform, listener: socket.socket) -> FastAPI:
     settings = platform.settings
     instance = f"gateway-{listener.getsockname()[1]}"
-    return create_app(platform.gateway_parts(instance=instance, public_url=settings.public_url))
+    join = None
+    if settings.engine == "ray":
+        from quetzalcore.cli.clustering import join_provider  # noqa: PLC0415 -- Ray, an extra
+
+        join = join_provider(settings, platform.files)
+    return create_app(
+        platform.gateway_parts(instance=instance, public_url=settings.public_url, join=join)
+    )
 
 
 def _master_app(platform: Platform, master: Master) -> FastAPI:
@@ -96,6 +113,10 @@ async def _announce(files: HostFiles, urls: tuple[str, str], serving: asyncio.Ev
     await serving.wait()
     files.note(*urls)
     log.info("platform.ready", url=urls[0], master_url=urls[1])
+    await _for_ever()
+
+
+async def _for_ever() -> None:
     await asyncio.Event().wait()
 
 

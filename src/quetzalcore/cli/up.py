@@ -52,6 +52,11 @@ def up(
     Example: quetzal up --port 8000
     """
     settings = with_options(context.obj, env=env, host=host, port=port)
+    if settings.engine != "local":
+        raise BadParameter(
+            "quetzal up keeps everything on this host, and the engine is set to ray",
+            hint="run quetzal gateway, quetzal master and quetzal worker, or unset QUETZAL_ENGINE",
+        )
     files = HostFiles.of(settings)
     running = files.running()
     if running is not None:
