@@ -22,7 +22,9 @@ __all__ = ["describe"]
 
 _MODE: Literal["validation"] = "validation"
 _TEMPLATE = "#/components/schemas/{model}"
-_PUBLIC = frozenset({"health", "api_health", "live", "ready", "metrics", "log_in", "get_blob", "put_blob"})
+_PUBLIC = frozenset(
+    {"health", "api_health", "live", "ready", "metrics", "log_in", "get_blob", "put_blob"}
+)
 _WITH_BODY = frozenset({"post", "put", "patch"})
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}, {"session": []}]
 _SCHEMES = {

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quetzalcore.errors import QuetzalError
 from quetzalcore.gateway.instance import Gateway
 from quetzalcore.gateway.problems import BadRequest, Problem, problem_of, problem_of_status
-from quetzalcore.jobs.ids import new_id
 
 __all__ = ["Edge"]
 
@@ -61,7 +60,11 @@ class _Exchange:
         self._status = _NO_ANSWER
         self._started = False
         given = self._headers.get("x-request-id", "")
-        self._id = given if _REQUEST_ID.fullmatch(given) else new_id()
+        self._id = (
+            given
+            if given and _REQUEST_ID.fullmatch(given)
+            else f"{gateway.run_id}-{next(gateway.numbers)}"
+        )
         scope.setdefault("state", {})["request_id"] = self._id
 
     async def run(self, receive: Receive, send: Send) -> None:

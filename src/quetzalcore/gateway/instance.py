@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import cast
 
@@ -13,6 +14,7 @@ from quetzalcore.gateway.metrics import GatewayMetrics
 from quetzalcore.gateway.parts import GatewayParts
 from quetzalcore.gateway.watching import Watcher
 from quetzalcore.identity.model import Principal
+from quetzalcore.jobs.ids import new_id
 
 __all__ = ["Gateway", "caller", "gateway_of"]
 
@@ -30,6 +32,8 @@ class Gateway:
         self.metrics = GatewayMetrics(parts.config.instance)
         self.checkup = Checkup(parts, self.metrics, lambda: self.draining)
         self.began = time.monotonic()
+        self.run_id = new_id()  # request ids are this and a number: unique, and cheaper than random
+        self.numbers = itertools.count(1)
         self.draining = False
 
     async def close(self) -> None:
