@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from quetzalcore.workloads.task import TaskContext
+TYPE_CHECKING = False  # as type checkers read it: this job imports nothing that it does not need
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from quetzalcore.workloads.task import TaskContext
 
 __all__ = ["run"]
 

@@ -24,7 +24,7 @@ from quetzalcore.workloads.task import TaskContext
 _MIB = 1 << 20
 _USUAL_TARGETS = (
     "/etc/quetzal-was-here", "/usr/quetzal-was-here", "/quetzal-was-here", "/in/quetzal-was-here",
-    "/root/quetzal-was-here", "/home/quetzal-was-here", "/var/tmp/quetzal-was-here",  # noqa: S108 -- that is the point
+    "/root/quetzal-was-here", "/home/quetzal-was-here",
     "/proc/sys/kernel/domainname", "/proc/sysrq-trigger", "/proc/1/oom_score_adj",
     "/sys/fs/cgroup/quetzal-was-here", "/sys/kernel/quetzal-was-here", "/dev/quetzal-was-here",
 )  # fmt: skip
@@ -366,14 +366,18 @@ def _look(path: Path) -> str:
     if path.is_dir():
         return "folder: " + ", ".join(sorted(p.name for p in path.iterdir())[:50])
     with path.open("rb") as stream:
-        return stream.read(2000).decode("latin-1")
+        return _printable(stream.read(2000))
+
+
+def _printable(content: bytes) -> str:
+    return content.decode("latin-1").replace("\0", "\n")
 
 
 def _processes() -> dict[str, str]:
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            found[folder.name] = (folder / "cmdline").read_bytes().decode("latin-1")[:200]
+            found[folder.name] = _printable((folder / "cmdline").read_bytes())[:200]
     return found
 
 

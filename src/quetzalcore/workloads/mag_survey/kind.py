@@ -19,6 +19,7 @@ __all__ = ["KIND", "CustomStep", "MagSurveyParams", "SurveyInputs", "survey_memo
 
 _BASE_MIB = 700  # imports, and a survey's grids at the default cell size
 _BYTES_A_STATION = 440  # measured: 1.1 GB at 1e6 stations, 5 GB at 1e7
+_PRODUCT_BYTES = 430  # a station, of all products
 _MARGIN = 1.25
 _MOST_STATIONS = 20_000_000  # the readers thin what is larger
 _ROW_BYTES = {".xz": 2.0, ".bz2": 3.0, ".zst": 4.0, ".gz": 6.0, ".zip": 6.0, ".parquet": 15.0}
@@ -94,7 +95,7 @@ def _resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
     return Resources(
         cpus=1.0 if _stations(params, input_bytes) < _ONE_CORE_STATIONS else 2.0,
         memory_mib=survey_memory_mib(params, input_bytes),
-        scratch_mib=512 + int(_stations(params, input_bytes) * 300 / 2**20),
+        scratch_mib=512 + int(_stations(params, input_bytes) * _PRODUCT_BYTES / 2**20),
     )
 
 
