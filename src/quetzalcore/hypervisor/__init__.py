@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = (
+    False  # as type checkers read it; a guest imports this package, and ``typing`` costs 4 ms
+)
 if TYPE_CHECKING:
     from quetzalcore.hypervisor.hypervisor import Hypervisor
 

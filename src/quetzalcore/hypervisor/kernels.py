@@ -40,14 +40,12 @@ class Kernels:
 
     async def fill(self) -> bool:
         """Compile in a process of low priority; say whether it ended well. Cancelling ends it."""
-        state = _state()
         reading, writing = os.pipe()  # its end is the child's: closed however we end
         try:
             started = spawning.start(
                 (sys.executable, "-m", __name__, str(self.folder)),
                 environment={
                     "PATH": "/usr/bin:/bin",
-                    "NUMBA_CACHE_DIR": str(self.folder),
                     "PYTHONPATH": str(Path(quetzalcore.__file__).parents[1]),
                     "OMP_NUM_THREADS": "1",
                 },
@@ -63,8 +61,6 @@ class Kernels:
         finally:
             os.close(reading)
             os.close(writing)
-        if status == 0:
-            (self.folder / _DONE).write_text(state)
         return status == 0
 
 
@@ -108,12 +104,22 @@ def compile_kernels() -> None:
         )
 
 
+def _main(folder: Path) -> None:
+    threading.Thread(target=_end_with_the_host, daemon=True).start()
+    os.nice(_NICE)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)  # noqa: TID251 -- a process's edge, before Numba
+    state = _state()
+    compile_kernels()
+    (folder / _DONE).write_text(state)
+
+
 def _end_with_the_host() -> None:
-    os.read(_LIFELINE, 1)
+    try:
+        os.read(_LIFELINE, 1)
+    except OSError:
+        return  # started by hand
     os._exit(1)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_the_host, daemon=True).start()
-    os.nice(_NICE)
-    compile_kernels()
+    _main(Path(sys.argv[1]))

@@ -61,6 +61,35 @@ def test_a_task_sees_what_it_was_given_and_nothing_else(
     assert survey.read_text() == "1,2,3"
 
 
+def test_a_module_that_imports_nothing_is_given_the_likeness_of_a_context(
+    house, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("1")
+    task = Task(
+        run="tests.integration.hypervisor_pool.light:see",
+        params={"n": 1},
+        inputs={"a": tmp_path / "a"},
+        stage="s",
+        seed=3,
+        settings={"k": "v"},
+    )
+    outcome = house.during(lambda hv: hv.run(SMALL, task))
+    assert outcome.result is not None
+    seen = dict(outcome.result)
+    assert seen.pop("year") >= 2025
+    assert seen == {
+        "kind": "LightContext",
+        "inputs": {"a": "1"},
+        "params": {"n": 1},
+        "seed": 3,
+        "cores": 1,
+        "memory_mib": 512,
+        "stage": "s",
+        "settings": {"k": "v"},
+    }
+    assert [product.name for product in outcome.products] == ["made"]
+
+
 def test_randomness_follows_the_seed_and_is_else_fresh(house, way) -> None:
     async def draw(hv: Hypervisor) -> list[float]:
         draws = []

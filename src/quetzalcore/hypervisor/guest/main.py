@@ -20,7 +20,6 @@ def main(tier: str, kernels: str) -> None:
     """Serve the host until it has nothing more to say; never returns."""
     preload(tier, kernels)
     wire.send({"type": "ready", "tier": tier})
-    import quetzalcore.workloads.task  # noqa: F401, PLC0415 -- every task needs it; the host need not wait for it
 
     said = wire.receive()
     if said is None:
