@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from quetzalcore.hypervisor import Hypervisor
+from quetzalcore.hypervisor.opening import Runtimes, open_runtimes
 from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
 from quetzalcore.hypervisor.spec import Outcome, Task, Trust, VMSpec
 
@@ -46,7 +48,20 @@ def task_of(name: str, **params: Any) -> Task:  # noqa: ANN401 -- JSON
     return Task(run=f"tests.integration.hypervisor_pool.hostile:{name}", params=params)
 
 
-@pytest.fixture(params=["process"])
+@pytest.fixture(scope="session")
+def runtimes() -> Iterator[Runtimes]:
+    """Open the runtimes that this host has."""
+    with open_runtimes(f"test-{os.getpid()}") as found:
+        yield found
+
+
+@pytest.fixture(params=["process", "walled"])
 def house(request, tmp_path: Path) -> House:
-    assert request.param == "process"
-    return House(tmp_path / "hypervisor", [ProcessRuntime()])
+    """Give a house of plain processes, and one of the best walls that this host has."""
+    if request.param == "process":
+        return House(tmp_path / "hypervisor", [ProcessRuntime()])
+    runtimes: Runtimes = request.getfixturevalue("runtimes")
+    walls = [name for name in ("crun", "runc", "bubblewrap") if name in runtimes.by_name]
+    if not walls:
+        pytest.skip("this host has no runtime with walls")
+    return House(tmp_path / "hypervisor", [runtimes.by_name[name] for name in walls])

@@ -203,3 +203,22 @@ def lies_about_its_failure(_: TaskContext) -> Mapping[str, Any]:
 def links_out(task: TaskContext) -> Mapping[str, Any]:
     (task.output / "shadow").symlink_to("/etc/passwd")
     return {}
+
+
+def sums(_: TaskContext) -> Mapping[str, Any]:
+    """Call a kernel that the host has compiled, and a new one, and say where each came from."""
+    import numpy as np
+    from tests.integration.hypervisor_pool import kernel
+
+    values = np.arange(4.0)
+    began = time.perf_counter()
+    total = kernel.total(values)
+    first_s = time.perf_counter() - began
+    whole = kernel.total(np.arange(4))
+    return {
+        "total": float(total),
+        "whole": int(whole),
+        "hits": sum(kernel.total.stats.cache_hits.values()),
+        "misses": sum(kernel.total.stats.cache_misses.values()),
+        "first_s": first_s,
+    }
