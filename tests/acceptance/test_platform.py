@@ -59,7 +59,7 @@ def test_a_survey_through_the_platform_has_the_grids_of_a_run_without_it(
     alone = quetzal("survey", "run", survey, *given)
     assert alone.code == 0, alone.err
     params = tmp_path / "params.json"
-    params.write_text('{"input": {"crs": "EPSG:28354"}, "field": {"date": "2024-05-14"}}')
+    params.write_text('{"input": {"crs": "EPSG:28354", "date": "2024-05-14"}}')
     sent = quetzal(
         "submit", "mag_survey", survey, "--params", params, "-o", tmp_path / "sent", "--quiet"
     )

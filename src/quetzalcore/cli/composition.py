@@ -20,6 +20,7 @@ from quetzalcore.cluster.janitor import JanitorConfig
 from quetzalcore.cluster.master import Master
 from quetzalcore.cluster.term import MasterConfig
 from quetzalcore.database import Database, open_database
+from quetzalcore.errors import BadParameter, Where
 from quetzalcore.gateway.config import GatewayConfig
 from quetzalcore.gateway.parts import GatewayParts, JoinProvider
 from quetzalcore.identity.bootstrap import FIRST_TENANT
@@ -38,6 +39,7 @@ from quetzalcore.jobs.sql import (
 from quetzalcore.jobs.stores import open_store
 from quetzalcore.settings import Settings
 from quetzalcore.workloads.catalog import catalog
+from quetzalcore.workloads.reuse import data_versions
 
 __all__ = ["Platform", "local_engine", "open_engine", "open_identity", "open_platform"]
 
@@ -77,6 +79,7 @@ class Platform:
             clock=now,
             version=quetzalcore.__version__,
             join=join,
+            data_versions=data_versions(_science(settings)),
             config=GatewayConfig(
                 instance=instance,
                 public_url=public_url,
@@ -181,7 +184,32 @@ def _master_config(settings: Settings) -> MasterConfig:
     return MasterConfig(
         lease_s=settings.lease_s or default_s,
         admission=AdmissionConfig(max_running=settings.quota_running, owners=frozenset(owners)),
+        settings=_science(settings),
     )
+
+
+def _science(settings: Settings) -> dict[str, str]:
+    """Read the operator's own rates and priors, as every task is given them.
+
+    Raises
+    ------
+    BadParameter
+        Naming the file that cannot be read.
+    """
+    files = {"rates_toml": settings.rates_file, "priors_toml": settings.priors_file}
+    found = {}
+    for name, path in files.items():
+        if path is None:
+            continue
+        try:
+            found[name] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise BadParameter(
+                f"the file that {name.removesuffix('_toml')}_file names cannot be read",
+                hint="give an existing TOML file",
+                where=Where(file=str(path)),
+            ) from None
+    return found
 
 
 def _store(settings: Settings, files: HostFiles, secret: bytes) -> ArtifactStore:

@@ -91,8 +91,10 @@ def _isolation() -> Iterable[Check]:
         yield Check(
             name=f"sandbox {found.name}",
             verdict=Verdict.OK if complete else Verdict.OPTIONAL,
-            found="enforces every limit" if complete else f"enforces {held}",
-            remedy="; ".join(f"{what}: {how}" for what, how in found.missing.items()),
+            found="enforces every limit"
+            if complete
+            else f"enforces {held}: for your own work only",
+            remedy="" if found.name == "process" else "; ".join(found.missing.values()),
         )
     yield Check(
         name="work of tenants",

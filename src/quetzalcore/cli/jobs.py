@@ -152,7 +152,7 @@ def submit(
 ) -> None:
     """Send files, submit a job, and with --wait or -o watch it to its end.
 
-    Example: quetzal submit mag_survey survey.csv -p input.date='"2024-05-14"' -o products
+    Example: quetzal submit mag_survey survey.csv -p input.date=2024-05-14 -o products
     """
     with connect(context.obj) as client:
         body: SubmitJob = {

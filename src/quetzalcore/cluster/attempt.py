@@ -205,6 +205,7 @@ def _task(assignment: Assignment, inputs: Mapping[str, Path]) -> Task:
         inputs=inputs,
         kind=assignment.kind,
         stage=assignment.stage,
+        settings=assignment.settings,
     )
 
 

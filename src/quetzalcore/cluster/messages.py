@@ -63,6 +63,7 @@ class Assignment(_Message):
     wall_s: float
     trust: str
     stage: str = ""
+    settings: Mapping[str, str] = Field(default_factory=dict)  # the operator's, for the science
     lease_s: float
 
 

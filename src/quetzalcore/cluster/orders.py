@@ -22,7 +22,13 @@ def artifact_key(held: Held, name: str) -> str:
 
 
 def assignment(
-    job: Job, held: Held, urls: Mapping[str, str], *, lease_s: float, trust: str
+    job: Job,
+    held: Held,
+    urls: Mapping[str, str],
+    *,
+    lease_s: float,
+    trust: str,
+    settings: Mapping[str, str] | None = None,
 ) -> Assignment:
     """Put a job and the links to its inputs (by name) into the order for its attempt."""
     request = job.request
@@ -44,4 +50,5 @@ def assignment(
         trust=trust,
         stage=job.from_stage,
         lease_s=lease_s,
+        settings=settings or {},
     )

@@ -64,6 +64,8 @@ class MasterConfig:
         How long links to files work.
     batch : int
         Jobs that one decision looks at.
+    settings : mapping
+        The operator's settings that concern the science, handed to every task.
     """
 
     admission: AdmissionConfig = field(default_factory=AdmissionConfig)
@@ -75,6 +77,7 @@ class MasterConfig:
     cancel_s: float = 0.2
     link_s: float = 3600.0
     batch: int = 500
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,6 +375,7 @@ class Term:
                     await self._input_links(job),
                     lease_s=self._config.lease_s - (self._time() - began_at),
                     trust="tenant" if self._config.admission.needs_walls(held.tenant) else "owner",
+                    settings=self._config.settings,
                 )
                 for job in jobs
                 if (held := self.book.get(job.attempts[-1].id)) is not None
