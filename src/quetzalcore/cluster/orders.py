@@ -21,7 +21,7 @@ def artifact_key(held: Held, name: str) -> str:
     return f"{attempt_prefix(held)}/{name}"
 
 
-def assignment(
+def assignment(  # noqa: PLR0913 -- an order is that many facts
     job: Job,
     held: Held,
     urls: Mapping[str, str],
