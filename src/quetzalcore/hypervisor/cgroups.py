@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from quetzalcore.hypervisor.cgroup_layout import Hierarchy, Layout, read_layout
 from quetzalcore.hypervisor.plan.limits import GroupLimits, settings_v1, settings_v2
@@ -142,7 +142,7 @@ def open_groups(agent: str, layout: Layout | None = None) -> Groups:
     directories = {key: base / name for key, base in bases.items()}
     try:
         if version == _V2:
-            _delegate(bases["memory"])
+            _delegate(bases["memory"], alone=layout.own["memory"][1] == PurePosixPath("/"))
         for path in dict.fromkeys(directories.values()):
             path.mkdir(exist_ok=True)
         locks = tuple(_lock(path) for path in dict.fromkeys(directories.values()))
@@ -193,12 +193,16 @@ def _bases(layout: Layout) -> dict[str, Path]:
     return bases
 
 
-def _delegate(base: Path) -> None:
-    """Let children of ``base`` have controllers; a group with controllers holds no processes itself."""
+def _delegate(base: Path, *, alone: bool) -> None:
+    """Let children of ``base`` have controllers; a group with controllers holds no processes itself.
+
+    Its processes are moved into a child only where they are ours to move: ``alone`` in a control group
+    namespace, in a group that systemd has delegated, or where nobody else is in it.
+    """
     try:
         _write(base / "cgroup.subtree_control", _V2_CONTROLLERS)
     except OSError as error:
-        if error.errno != errno.EBUSY or _strangers(base):
+        if error.errno != errno.EBUSY or not (alone or _delegated(base) or not _strangers(base)):
             raise
         leaf = base / "supervisor"
         leaf.mkdir(exist_ok=True)
@@ -206,6 +210,15 @@ def _delegate(base: Path) -> None:
             with contextlib.suppress(ProcessLookupError):
                 _write(leaf / "cgroup.procs", pid)
         _write(base / "cgroup.subtree_control", _V2_CONTROLLERS)
+
+
+def _delegated(base: Path) -> bool:
+    """Tell whether systemd has marked a group as its service's own."""
+    for name in ("user.delegate", "trusted.delegate"):
+        with contextlib.suppress(OSError):
+            if os.getxattr(base, name) == b"1":
+                return True
+    return False
 
 
 def _strangers(base: Path) -> bool:

@@ -170,7 +170,7 @@ def test_a_view_shows_all_that_was_asked_for_and_binds_nothing_twice(readable) -
     assert plan_view(HOST, readable=tuple(reversed(readable))) == view
 
 
-_WIDE = ["/", "/home", "/root", "/etc", "/var", "/tmp", "/proc", "/sys", "/run"]  # noqa: S108 -- refused
+_WIDE = ["/", "/home", "/root", "/etc", "/var", "/tmp", "/proc", "/sys", "/run", "/home/ann"]  # noqa: S108 -- refused
 
 
 @pytest.mark.parametrize("wide", _WIDE)

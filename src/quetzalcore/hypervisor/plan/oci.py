@@ -77,8 +77,7 @@ def command_line(
     """Give the call that creates, starts, waits for and deletes a machine in one, handing on descriptor 3."""
     own = ("--cgroup-manager=disabled",) if config else ()
     return (
-        *(binary, "--root", str(state), *own, "run"),
-        *(("--no-new-keyring",) if not config else ()),
+        *(binary, "--root", str(state), *own, "run", "--no-new-keyring"),
         *("--preserve-fds", "1", "--bundle", str(bundle)),
         *(("--config", config) if config else ()),
         name,

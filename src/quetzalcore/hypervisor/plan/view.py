@@ -33,6 +33,7 @@ _NEVER = frozenset(
         ),
     )
 )
+_HOMES = frozenset(map(PurePosixPath, ("/home", "/Users")))
 _FOLDERS = ("dev", "etc", "in", "out", "proc", "run", "tmp", "var")
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n",
@@ -110,7 +111,11 @@ def _outermost(paths: Iterable[PurePosixPath]) -> tuple[PurePosixPath, ...]:
 
 
 def _check(path: PurePosixPath, hidden: tuple[PurePosixPath, ...]) -> None:
-    if path in _NEVER or any(secret.is_relative_to(path) for secret in hidden):
+    if (
+        path in _NEVER
+        or path.parent in _HOMES
+        or any(secret.is_relative_to(path) for secret in hidden)
+    ):
         raise CannotEnforce(
             f"a machine would see all of {path}, which holds more than programs",
             hint="install Python and the programs into a folder of their own, away from the data",
