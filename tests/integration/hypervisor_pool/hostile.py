@@ -108,10 +108,9 @@ def crashes(_: TaskContext) -> Mapping[str, Any]:
     return {}
 
 
-def kills_itself(_: TaskContext) -> Mapping[str, Any]:
+def kills_itself(_: TaskContext) -> NoReturn:
     os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(10)
-    return {}
+    os._exit(128 + signal.SIGKILL)  # the first process of a namespace cannot be killed from within
 
 
 def writes_nonsense(_: TaskContext) -> Mapping[str, Any]:
@@ -156,13 +155,12 @@ def leaves_children(task: TaskContext) -> Mapping[str, Any]:
         os.setsid()
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            (task.output / "pid").write_text(str(os.getpid()))
-            while True:
-                time.sleep(1)
+            (task.output / "left").touch()
+            os.execv("/bin/sleep", ["sleep", task.params["s"]])
         os._exit(0)
-    while not (task.output / "pid").exists():
+    while not (task.output / "left").exists():
         time.sleep(0.01)
-    return {"left": int((task.output / "pid").read_text())}
+    return {}
 
 
 def hangs_up(_: TaskContext) -> Mapping[str, Any]:
