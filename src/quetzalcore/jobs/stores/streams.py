@@ -71,6 +71,7 @@ async def ranged(
     etag = meta["e_tag"]
 
     async def piece(begin: int) -> bytes:
+        """Read one piece of the version that was there at first."""
         end = min(begin + PIECE_BYTES, wanted.stop)
         with translated(place, key):
             result = await obstore.get_async(
