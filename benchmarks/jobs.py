@@ -176,7 +176,7 @@ def _race_ray() -> Measured:
     import ray  # noqa: PLC0415 -- only in the peer's process
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    noop = ray.remote(lambda text: text)
+    noop = ray.remote(_same)
     try:
         return _race(
             lambda: ray.get(noop.remote("x")),
@@ -230,8 +230,12 @@ def _celery(port: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- Celer
 
     url = f"redis://127.0.0.1:{port}/0"
     app = Celery("peer", broker=url, backend=url)
-    app.task(name="noop")(lambda text: text)
+    app.task(name="noop")(_same)
     return app
+
+
+def _same(text: str) -> str:
+    return text
 
 
 def _work_for_celery(port: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from quetzalcore.cluster.messages import InputLink
-from quetzalcore.cluster.transfer import TransferFailed, check_digest
+from quetzalcore.cluster.moving import TransferFailed, check_digest
 
 __all__ = ["HttpMover"]
 
@@ -94,7 +94,7 @@ class HttpMover:
 
 async def _copy(answer: httpx.Response, write: Callable[[bytes], object], *, room: int) -> None:
     """Write what comes, at most ``room`` bytes: a longer file is not the one that was promised."""
-    async for chunk in answer.aiter_raw(_CHUNK):
+    async for chunk in answer.aiter_raw():
         room -= len(chunk)
         write(chunk)
         if room < 0:

@@ -8,7 +8,7 @@ import random
 from contextlib import suppress
 
 from quetzalcore.cluster.janitor import Janitor
-from quetzalcore.cluster.status import MasterMetrics, MasterStatus, status_of
+from quetzalcore.cluster.status import MasterMetrics, MasterStatus, Tally, status_of
 from quetzalcore.cluster.term import MasterConfig, Seams, Term
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.ledger import Leadership, LedgerUnavailable, StaleEpoch
@@ -42,8 +42,7 @@ class Master:
         self._holder = holder
         self._janitor = janitor
         self._term: Term | None = None
-        self._terms = 0
-        self._placed_before = 0
+        self._tally = Tally()
 
     @property
     def leads(self) -> bool:
@@ -72,11 +71,16 @@ class Master:
 
     async def metrics(self) -> MasterMetrics:
         """Give what is counted."""
-        placed = self._placed_before + (self._term.placed if self._term else 0)
+        counts = await self._seams.ledger.counts()
+        oldest, now = counts.oldest_queued_at, self._seams.clock()
         return MasterMetrics(
             status=await self.status(),
-            terms=self._terms,
-            admissions=placed,
+            terms=self._tally.terms,
+            admissions=self._tally.admissions,
+            vm_starts=self._tally.vm_starts,
+            vm_start_s=self._tally.vm_start_s,
+            queue_age_s=0.0 if oldest is None else max(0.0, (now - oldest).total_seconds()),
+            jobs=dict(counts.by_state),
         )
 
     async def _stand_by(self) -> int:
@@ -96,8 +100,8 @@ class Master:
             return None
 
     async def _lead(self, epoch: int) -> None:
-        term = self._term = Term(self._seams, self._config, epoch=epoch)
-        self._terms += 1
+        term = self._term = Term(self._seams, self._config, epoch=epoch, tally=self._tally)
+        self._tally.terms += 1
         log.info("leading with epoch %d", epoch)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -108,7 +112,6 @@ class Master:
         except* StaleEpoch as deposed:
             log.warning("standing by: %s", deposed.exceptions[0])
         finally:
-            self._placed_before += term.placed
             self._term = None
 
     async def _keep(self, epoch: int) -> None:

@@ -18,6 +18,7 @@ from quetzalcore.cluster.engine import AgentLink, AgentUnreachable, Engine
 from quetzalcore.cluster.failures import failure_of
 from quetzalcore.cluster.messages import AgentEvent, Grant, Produced, Renew, Start, Stop
 from quetzalcore.cluster.orders import artifact_key, assignment
+from quetzalcore.cluster.status import Tally
 from quetzalcore.errors import QuetzalError
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ids import new_id
@@ -94,10 +95,12 @@ class Seams:
 class Term:
     """What a leader does under one epoch; ``run`` ends only by ``StaleEpoch`` or by being cancelled."""
 
-    def __init__(self, seams: Seams, config: MasterConfig, *, epoch: int) -> None:
+    def __init__(
+        self, seams: Seams, config: MasterConfig, *, epoch: int, tally: Tally | None = None
+    ) -> None:
         self.epoch = epoch
         self.book = Book()
-        self.placed = 0
+        self._tally = tally or Tally()
         self._seams = seams
         self._config = config
         self._nodes: dict[str, Node] = {}
@@ -231,7 +234,10 @@ class Term:
         )
         fenced = await self._record(said)
         self._stored[node] = events[-1].sequence
-        ended = [event.attempt_id for event in reports.endings(events)]
+        ended = []
+        for event in reports.endings(events):
+            ended.append(event.attempt_id)
+            self._tally.count_end(event.used)
         dead = [attempt for attempt in fenced if attempt not in ended]
         self._forget((*ended, *dead))
         if dead:
@@ -355,7 +361,7 @@ class Term:
             epoch=self.epoch,
             now=now,
         )
-        self.placed += len(jobs)
+        self._tally.admissions += len(jobs)
         by_node: dict[str, list[Job]] = defaultdict(list)
         for job in jobs:
             held = held_by(job)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 from contextlib import suppress
@@ -12,25 +11,11 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from quetzalcore.cluster.messages import InputLink
-from quetzalcore.errors import Permanent, Retryable
+from quetzalcore.cluster.moving import TransferFailed, check_digest
 
-__all__ = ["DamagedInput", "Mover", "Transfer", "TransferFailed", "check_digest"]
+__all__ = ["Mover", "Transfer"]
 
 _CHUNK = 1 << 20
-
-
-class TransferFailed(Retryable):
-    """A file could not be moved this time."""
-
-    code = "transfer_failed"
-    title = "A file could not be moved"
-
-
-class DamagedInput(Permanent):
-    """A stored input is not what was uploaded."""
-
-    code = "damaged_input"
-    title = "An input file is damaged"
 
 
 class Mover(Protocol):
@@ -83,25 +68,6 @@ class Transfer:
 
             self._http = HttpMover()
         return self._http
-
-
-def check_digest(link: InputLink, path: Path) -> None:
-    """Compare a fetched file with what its link promises.
-
-    Raises
-    ------
-    DamagedInput
-        If size or SHA-256 differ.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest() if size == link.size else ""
-    if digest != link.sha256:
-        raise DamagedInput(
-            f"the stored file {link.name!r} ({size} bytes) is not the one that was uploaded"
-            f" ({link.size} bytes)",
-            hint="upload it again",
-        )
 
 
 def _local_path(url: str) -> Path:

@@ -18,7 +18,7 @@ from quetzalcore.cluster.composition import make_master
 from quetzalcore.cluster.engines.memory import MemoryEngine
 from quetzalcore.cluster.master import Master
 from quetzalcore.cluster.term import MasterConfig
-from quetzalcore.jobs.ledger import LedgerUnavailable, Waiting
+from quetzalcore.jobs.ledger import JobFilter, LedgerUnavailable, Waiting
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryNodeBook
 from quetzalcore.jobs.model import TERMINAL, Job, JobRequest, JobState, Node, Resources
@@ -407,7 +407,16 @@ def test_a_node_is_in_the_book_and_the_status_adds_up(tmp_path) -> None:
                 assert (status.workers, status.active_vms, status.running) == (2, 1, 1)
                 assert (status.total_cores, status.total_memory_gb) == (8, 8)
             metrics = await master.metrics()
-            assert (metrics.terms, metrics.admissions) == (1, 1)
+            assert (metrics.terms, metrics.admissions, metrics.vm_starts) == (1, 1, 0)
+            await w.ended(*[job.id for job in (await w.ledger.list(JobFilter())).items])
+            await w.submit(echo="too much", cpus=4, sleep_s=100)
+            await w.submit(echo="too much", cpus=4, sleep_s=100)
+            await w.submit(echo="waits", cpus=4)
+            await asyncio.sleep(30)
+            metrics = await master.metrics()
+            assert (metrics.admissions, metrics.vm_starts) == (3, 1)
+            assert metrics.queue_age_s == 30
+            assert metrics.jobs[JobState.QUEUED] == 1
             assert (await standby.status()).leads is False
 
     run_virtually(scenario())
