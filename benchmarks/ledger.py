@@ -43,12 +43,13 @@ _NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 # Job i of the made-up history; ``{hex}`` is i in hexadecimal, 22 digits long.
 _FILL = """
 INSERT INTO jobs (id, tenant, "user", kind, state, priority, cpus, memory_mib, vgpus, scratch_mib,
-  submitted_at, queued_at, started_at, finished_at, max_attempts, tries, attempt_count, live_attempt,
+  submitted_at, queued_at, waiting_since, started_at, finished_at, max_attempts, tries, attempt_count, live_attempt,
   memory_doubled, from_stage, cached, last_event, progress_events, log_events, idempotency_key,
   request_digest, reuse_key, request, result)
 SELECT '01k0' || {hex}, 'tenant' || (i % 20), 'user' || (i % 7), 'kind' || (i % 6), state,
   CASE WHEN i % 50 = 0 THEN 5 ELSE 0 END, 1, 512, 0, 256,
   {start} + i * {second}, {start} + i * {second},
+  CASE WHEN state = 'queued' THEN {start} + i * {second} END,
   CASE WHEN state <> 'queued' THEN {start} + i * {second} END,
   CASE WHEN state IN ('succeeded', 'failed', 'cancelled') THEN {start} + i * {second} END,
   3, 1, 1, CASE WHEN state = 'running' THEN '01k1' || {hex} ELSE '' END,
@@ -60,9 +61,9 @@ FROM (SELECT i, CASE WHEN i % 10 = 3 THEN 'queued' WHEN i % 5000 = 1 THEN 'runni
   FROM {numbers}) AS numbered
 """
 _ATTEMPTS = """
-INSERT INTO attempts (id, job_id, number, node, state, started_at, lease_until, finished_at, cpus,
+INSERT INTO attempts (id, job_id, tenant, number, node, state, started_at, lease_until, finished_at, cpus,
   memory_mib, vgpus, scratch_mib)
-SELECT '01k1' || substr(id, 5), id, 1, 'n1', state, started_at, {start} * 2, finished_at, 1, 512, 0, 256
+SELECT '01k1' || substr(id, 5), id, tenant, 1, 'n1', state, started_at, {start} * 2, finished_at, 1, 512, 0, 256
 FROM jobs WHERE state <> 'queued'
 """
 _EVENTS = """

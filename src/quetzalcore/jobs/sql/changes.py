@@ -59,6 +59,7 @@ _LIGHT = (
     jobs.c.progress_events,
     jobs.c.log_events,
     jobs.c.started_at,
+    jobs.c.queued_at,
 )
 _LIFE = ("state", "tries", "live_attempt", "memory_doubled")
 
@@ -140,6 +141,8 @@ class Changes:
             if getattr(job.life, name) != getattr(before, name)
         }
         if job.life.state is not before.state:
+            waits = job.life.state is JobState.QUEUED
+            job.fields["waiting_since"] = job.value("queued_at") if waits else None
             self.tally(job.row.tenant, before.state.value, -1)
             self.tally(job.row.tenant, job.life.state.value, 1)
             self.tell(job, EventType.STATE, _news(transition), at=at)
@@ -191,15 +194,15 @@ class Changes:
 
     def write(self) -> None:
         """Write everything: each kind of change is one statement, however many jobs there are."""
-        self._trim_progress()
+        if self._events:
+            self.connection.execute(insert(events), self._events)
+            self._trim_progress()
         if self._refiled:
             self._drop_earlier_artifacts()
         if self._new_attempts:
             self.connection.execute(insert(attempts), self._new_attempts)
         _update(self.connection, attempts, self._attempts)
         _update(self.connection, jobs, {job.id: job.fields for job in self.held.values()})
-        if self._events:
-            self.connection.execute(insert(events), self._events)
         if self._files:
             self.connection.execute(insert(files), list(self._files.values()))
         self._write_tallies()
@@ -234,6 +237,7 @@ class Changes:
             {
                 "id": attempt_id,
                 "job_id": job.id,
+                "tenant": job.row.tenant,
                 "number": number,
                 "node": details.node,
                 "state": AttemptState.STARTING.value,
@@ -270,7 +274,7 @@ class Changes:
             job = self.held[job_id]
             kept = job.value("progress_events") + amount
             if kept > 2 * PROGRESS_KEPT:
-                kept = PROGRESS_KEPT + amount
+                kept = PROGRESS_KEPT
                 _delete_old_progress(self.connection, job_id)
             job.fields["progress_events"] = kept
 

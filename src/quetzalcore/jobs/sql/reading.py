@@ -50,7 +50,7 @@ _WAITING = (
     jobs.c.queued_at,
     jobs.c.tries,
 )
-_IN_TURN = (jobs.c.priority.desc(), jobs.c.queued_at, jobs.c.id)
+_IN_TURN = (jobs.c.priority.desc(), jobs.c.waiting_since, jobs.c.id)
 
 
 def read_job(connection: Connection, job_id: str, *, tenant: str = "") -> Job:
@@ -171,10 +171,9 @@ def tenant_loads(connection: Connection) -> tuple[TenantLoad, ...]:
     cores = {
         row.tenant: row.cpus
         for row in connection.execute(
-            select(jobs.c.tenant, func.sum(attempts.c.cpus).label("cpus"))
-            .join_from(attempts, jobs, jobs.c.id == attempts.c.job_id)
+            select(attempts.c.tenant, func.sum(attempts.c.cpus).label("cpus"))
             .where(LIVE)
-            .group_by(jobs.c.tenant)
+            .group_by(attempts.c.tenant)
         )
     }
     sums: dict[str, dict[str, int]] = {}
@@ -201,7 +200,7 @@ def count_jobs(connection: Connection) -> JobCounts:
         if name in _STATES:
             by_state[JobState(name)] = int(amount)
     oldest = connection.scalar(
-        select(jobs.c.queued_at).where(QUEUED).order_by(jobs.c.queued_at).limit(1)
+        select(jobs.c.waiting_since).where(QUEUED).order_by(jobs.c.waiting_since).limit(1)
     )
     return JobCounts(by_state=by_state, oldest_queued_at=oldest)
 

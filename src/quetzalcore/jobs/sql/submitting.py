@@ -166,6 +166,7 @@ def _row(
         "scratch_mib": request.resources.scratch_mib,
         "submitted_at": now,
         "queued_at": now,
+        "waiting_since": now if answer is None else None,
         "finished_at": None if answer is None else now,
         "max_attempts": request.max_attempts,
         "tries": 0,

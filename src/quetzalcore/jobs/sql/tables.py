@@ -52,6 +52,7 @@ jobs = Table(
     Column("scratch_mib", Integer, nullable=False),
     Column("submitted_at", Instant, nullable=False),
     Column("queued_at", Instant, nullable=False),
+    Column("waiting_since", Instant),  # queued_at while the job is queued, else null
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("max_attempts", Integer, nullable=False),
@@ -74,7 +75,9 @@ jobs = Table(
 )
 
 # Conditions of partial indexes. A query must use the same words, for a bound parameter hides the index.
-QUEUED = jobs.c.state == text("'queued'")
+QUEUED = jobs.c.waiting_since.is_not(
+    None
+)  # not by state: SQLite would take an index of states, and sort
 KEYED = jobs.c.idempotency_key != text("''")
 REUSABLE = and_(jobs.c.state == text("'succeeded'"), jobs.c.reuse_key != text("''"))
 _ENDED = jobs.c.finished_at.is_not(None)
@@ -87,7 +90,7 @@ Index("jobs_kind_state", jobs.c.kind, jobs.c.state, jobs.c.id)
 Index(
     "jobs_waiting",
     jobs.c.priority.desc(),
-    jobs.c.queued_at,
+    jobs.c.waiting_since,
     jobs.c.id,
     sqlite_where=QUEUED,
     postgresql_where=QUEUED,
@@ -96,12 +99,12 @@ Index(
     "jobs_tenant_waiting",
     jobs.c.tenant,
     jobs.c.priority.desc(),
-    jobs.c.queued_at,
+    jobs.c.waiting_since,
     jobs.c.id,
     sqlite_where=QUEUED,
     postgresql_where=QUEUED,
 )
-Index("jobs_queued_at", jobs.c.queued_at, sqlite_where=QUEUED, postgresql_where=QUEUED)
+Index("jobs_waiting_since", jobs.c.waiting_since, sqlite_where=QUEUED, postgresql_where=QUEUED)
 Index(
     "jobs_idempotency_key",
     jobs.c.tenant,
@@ -125,6 +128,7 @@ attempts = Table(
     metadata,
     Column("id", Name, primary_key=True),
     Column("job_id", Name, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant", Name, nullable=False),
     Column("number", Integer, nullable=False),
     Column("node", Name, nullable=False),
     Column("state", Name, nullable=False),

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("scratch_mib", sa.Integer(), nullable=False),
         sa.Column("submitted_at", sa.BigInteger(), nullable=False),
         sa.Column("queued_at", sa.BigInteger(), nullable=False),
+        sa.Column("waiting_since", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
@@ -70,14 +71,6 @@ def upgrade() -> None:
     )
     op.create_index("jobs_kind_state", "jobs", ["kind", "state", "id"], unique=False)
     op.create_index(
-        "jobs_queued_at",
-        "jobs",
-        ["queued_at"],
-        unique=False,
-        sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
-    )
-    op.create_index(
         "jobs_reuse_key",
         "jobs",
         ["tenant", "reuse_key", "finished_at"],
@@ -96,18 +89,26 @@ def upgrade() -> None:
     op.create_index(
         "jobs_tenant_waiting",
         "jobs",
-        ["tenant", sa.literal_column("priority DESC"), "queued_at", "id"],
+        ["tenant", sa.literal_column("priority DESC"), "waiting_since", "id"],
         unique=False,
-        sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
     )
     op.create_index(
         "jobs_waiting",
         "jobs",
-        [sa.literal_column("priority DESC"), "queued_at", "id"],
+        [sa.literal_column("priority DESC"), "waiting_since", "id"],
         unique=False,
-        sqlite_where=sa.text("state = 'queued'"),
-        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
+    )
+    op.create_index(
+        "jobs_waiting_since",
+        "jobs",
+        ["waiting_since"],
+        unique=False,
+        sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        postgresql_where=sa.text("waiting_since IS NOT NULL"),
     )
     op.create_table(
         "leadership",
@@ -151,6 +152,7 @@ def upgrade() -> None:
         "attempts",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("job_id", sa.Text(), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
