@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.race import Figure
 from quetzalcore.hypervisor import Hypervisor
+from quetzalcore.hypervisor.kernels import Kernels
 from quetzalcore.hypervisor.opening import open_runtimes
 from quetzalcore.hypervisor.runtime import Runtime
 from quetzalcore.hypervisor.spec import Outcome, Task, Tier, Trust, VMSpec
@@ -66,7 +67,7 @@ async def _one_by_one(
 ) -> tuple[Sequence[float], float]:
     """Time single jobs from the call to the outcome, each once a warm VM is there if one is wanted."""
     times, idle_mib = [], 0.0
-    # No numeric pool where kernels would be compiled in the background.
+    Kernels(folder / "kernels").mark_complete()  # so that nothing is compiled in the background
     async with Hypervisor.open(
         folder=folder, runtimes=[runtime], warm={spec.tier: warm} if warm else {}, trust=spec.trust
     ) as hypervisor:

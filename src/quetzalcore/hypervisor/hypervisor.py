@@ -179,11 +179,14 @@ class Hypervisor:
         work = asyncio.ensure_future(self._attempt(run, forkable=forkable))
         work.add_done_callback(lambda _: self._forget(vm_id))
         try:
-            return await asyncio.shield(work)
+            outcome = await asyncio.shield(work)
         except asyncio.CancelledError:
             await _outlast(self.kill(vm_id))
             self.discard(vm_id)
             raise
+        if outcome.failure is not None:
+            self.discard(vm_id)
+        return outcome
 
     async def kill(self, vm_id: str) -> None:
         """End a VM and wait until nothing of it is left. Idempotent."""
@@ -224,6 +227,8 @@ class Hypervisor:
             where = await self._lodging.put_up(run.spec, vm_id=run.vm_id, forkable=forkable)
         except (QuetzalError, OSError) as error:
             return refused(error)
+        if isinstance(where, StartedVM):
+            self._folders.adopt(run.vm_id, where.folder)
         try:
             await _place_inputs(run.task, where)
             return await self._converse(run, where, began)

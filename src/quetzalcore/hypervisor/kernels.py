@@ -38,6 +38,10 @@ class Kernels:
         done = self.folder / _DONE
         return done.is_file() and done.read_text() == _state()
 
+    def mark_complete(self, state: str | None = None) -> None:
+        """Note that nothing is left to compile, for the sources as they are or as ``state`` has them."""
+        (self.folder / _DONE).write_text(state or _state())
+
     async def fill(self) -> bool:
         """Compile in a process of low priority; say whether it ended well. Cancelling ends it."""
         reading, writing = os.pipe()  # its end is the child's: closed however we end
@@ -110,7 +114,7 @@ def _main(folder: Path) -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(folder)  # noqa: TID251 -- a process's edge, before Numba
     state = _state()
     compile_kernels()
-    (folder / _DONE).write_text(state)
+    Kernels(folder).mark_complete(state)
 
 
 def _end_with_the_host() -> None:

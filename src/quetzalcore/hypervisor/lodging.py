@@ -73,8 +73,6 @@ class Lodging:
             self._pools[tier] = WarmPool(Bounds(wanted=wanted), start=begin, clock=self._clock)
             self._pools[tier].open()
         self._forks.open()
-        if Tier.NUMERIC in self._pools and not self._kernels.complete():
-            self._filling = asyncio.create_task(self._fill_kernels())
 
     async def close(self) -> None:
         """End every VM that nobody has."""
@@ -100,6 +98,8 @@ class Lodging:
         """Say that a task's place has ended and its products are taken."""
         if isinstance(place, Branch):
             self._forks.release(place)
+        elif place.spec.tier is Tier.NUMERIC and self._filling is None:
+            self._filling = asyncio.create_task(self._fill_kernels())
 
     def check(self, trust: Trust) -> None:
         """Raise ``CannotEnforce`` if no runtime holds what the trust demands."""
@@ -114,8 +114,11 @@ class Lodging:
         return self._forks.parents()
 
     async def _fill_kernels(self) -> None:
+        if await asyncio.to_thread(self._kernels.complete):
+            return
         if await self._kernels.fill():
-            self._pools[Tier.NUMERIC].renew()
+            if pool := self._pools.get(Tier.NUMERIC):
+                pool.renew()
         else:
             _log.warning("kernels could not be compiled ahead: VMs compile their own")
 

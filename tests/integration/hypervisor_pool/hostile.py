@@ -1,4 +1,4 @@
-# ruff: noqa: ANN401, BLE001, NPY002, PLC0415, PTH208, S112, S311, S605, T201 -- hostile on purpose
+# ruff: noqa: ANN401, BLE001, NPY002, PLC0415, PTH208, S112, S311, S605, S606, T201 -- hostile on purpose
 """Task functions that a VM is asked to run: kind ones, clumsy ones and hostile ones."""
 
 from __future__ import annotations
