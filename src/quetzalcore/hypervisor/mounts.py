@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from quetzalcore.hypervisor.plan.view import View
 
-__all__ = ["MountRoom", "drop_folders", "make_folders", "resize_space"]
+__all__ = ["MountRoom", "drop_folders", "late_place", "make_folders", "resize_space"]
 
 _T = TypeVar("_T")
 
@@ -83,6 +83,11 @@ class MountRoom:
     def close(self) -> None:
         """Leave; the namespace goes with its last process."""
         self._thread.shutdown()
+
+
+def late_place(root: Path, number: int) -> Path:
+    """Say where a view's late folder of this number can be reached by everybody in the room."""
+    return root.with_name(f"{root.name}-late") / str(number)
 
 
 def make_folders(folder: Path, *, inputs: Path, space_bytes: int, owner: int) -> int:
@@ -161,10 +166,15 @@ def _build(root: Path, view: View) -> None:
     for name, text in view.files.items():
         (root / name).write_bytes(text)
     for path in view.binds:
-        place = root / path.relative_to("/")
-        _mount_point(place, Path(path))
-        _mount(str(path), place, "", _MS_BIND | _MS_REC, "")
-        _seal(place)
+        _show(Path(path), root / path.relative_to("/"))
+    for number, path in enumerate(view.late):
+        _show(Path(path), late_place(root, number))
+
+
+def _show(path: Path, place: Path) -> None:
+    _mount_point(place, path)
+    _mount(str(path), place, "", _MS_BIND | _MS_REC, "")
+    _seal(place)
 
 
 def _mount_point(place: Path, source: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from quetzalcore.hypervisor.cgroups import Groups
 from quetzalcore.hypervisor.host_tree import read_host_tree
 from quetzalcore.hypervisor.machines import Call, Place, WalledMachine, begin
-from quetzalcore.hypervisor.mounts import MountRoom
+from quetzalcore.hypervisor.mounts import MountRoom, late_place
 from quetzalcore.hypervisor.plan.view import View, plan_view
 from quetzalcore.hypervisor.runtime import Capabilities, Launch, Machine, Stats
 from quetzalcore.hypervisor.spec import VMSpec
@@ -24,7 +24,9 @@ class Root:
     """A machine's root as built in the room, and what is bound into it last."""
 
     path: PurePosixPath
-    late: tuple[PurePosixPath, ...]
+    late: tuple[
+        tuple[PurePosixPath, PurePosixPath], ...
+    ]  # (where it is reached, where it is shown)
 
 
 class WalledRuntime(abc.ABC):
@@ -57,8 +59,12 @@ class WalledRuntime(abc.ABC):
         view = self._view(launch)
 
         def plan(place: Place) -> Call:
-            path = PurePosixPath(self.room.view(view))
-            return self.plan(launch, Root(path=path, late=view.late), place)
+            path = self.room.view(view)
+            late = tuple(
+                (PurePosixPath(late_place(path, number)), shown)
+                for number, shown in enumerate(view.late)
+            )
+            return self.plan(launch, Root(path=PurePosixPath(path), late=late), place)
 
         return await begin(launch, room=self.room, groups=self._groups, plan=plan)
 

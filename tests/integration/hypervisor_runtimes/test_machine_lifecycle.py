@@ -97,6 +97,36 @@ def test_a_warm_machine_gets_the_limits_of_its_job(runtime, tmp_path) -> None:
     assert collect(tmp_path / "out")[0].size == 24 << 20
 
 
+def test_a_readable_folder_below_tmp_is_seen_at_its_place_and_cannot_be_written(
+    runtime, tmp_path
+) -> None:
+    shown = tmp_path / "clone"
+    shown.mkdir(mode=0o755)
+    (shown / "kernel").write_text("code")
+
+    async def go() -> str:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            code = f"print(open('{shown}/kernel').read(), flush=True); open('{shown}/x', 'w')"
+            launch = Launch(
+                vm_id="vm-late",
+                spec=SMALL,
+                folder=tmp_path / "vm",
+                command=(sys.executable, "-I", "-S", "-c", code),
+                channel=theirs.fileno(),
+                readable=(shown,),
+            )
+            machine = await runtime.launch(launch)
+            assert await machine.wait() == 1
+            await asyncio.sleep(0.01)
+            await runtime.kill(machine)
+            return machine.console()
+
+    console = asyncio.run(go())
+    assert console.startswith("code\n")
+    assert "Read-only file system" in console
+
+
 def test_the_pid_is_the_guests_own_and_its_use_is_measured_while_it_runs(runtime, tmp_path) -> None:
     async def talk(machine, loop, ours) -> tuple[str, Stats]:
         return command_of(machine.pid), runtime.stats(machine)

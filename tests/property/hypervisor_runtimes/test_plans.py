@@ -38,7 +38,7 @@ launches = st.builds(
     channel=st.integers(3, 100),
 )
 places = st.builds(
-    oci.Places, root=paths, inputs=paths, space=paths, late=st.lists(paths, max_size=3),
+    oci.Places, root=paths, inputs=paths, space=paths, late=st.lists(st.tuples(paths, paths), max_size=3),
     uid=st.integers(1_879_048_192, 2**31 - 1), group=st.sampled_from(["", "box"]),
 )  # fmt: skip
 HOST = HostTree(
@@ -92,7 +92,11 @@ def test_only_a_guests_own_space_is_writable(launch, places) -> None:
 
 @given(
     folders=st.builds(
-        bubblewrap.Folders, root=paths, inputs=paths, space=paths, late=st.lists(paths, max_size=3)
+        bubblewrap.Folders,
+        root=paths,
+        inputs=paths,
+        space=paths,
+        late=st.lists(st.tuples(paths, paths), max_size=3),
     ),
     command=commands,
     uid=st.integers(1_879_048_192, 2**31 - 1),

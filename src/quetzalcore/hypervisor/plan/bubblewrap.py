@@ -26,7 +26,9 @@ class Folders:
     root: PurePosixPath
     inputs: PurePosixPath
     space: PurePosixPath
-    late: Sequence[PurePosixPath] = ()
+    late: Sequence[
+        tuple[PurePosixPath, PurePosixPath]
+    ] = ()  # (where it is reached, where it is shown)
 
 
 def options(folders: Folders, *, seccomp: int) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ def options(folders: Folders, *, seccomp: int) -> tuple[str, ...]:
         *("--remount-ro", "/dev"),
         *("--bind", str(space / "tmp"), "/tmp"),  # noqa: S108 -- the machine's own
         *("--ro-bind", str(folders.inputs), "/in", "--bind", str(space / "out"), "/out"),
-        *(part for path in folders.late for part in ("--ro-bind", str(path), str(path))),
+        *(part for path, shown in folders.late for part in ("--ro-bind", str(path), str(shown))),
         *("--chdir", "/tmp"),  # noqa: S108 -- the machine's own
     )
 

@@ -37,7 +37,9 @@ class Places:
     root: PurePosixPath
     inputs: PurePosixPath
     space: PurePosixPath  # holds out, tmp and shm
-    late: Sequence[PurePosixPath] = ()
+    late: Sequence[
+        tuple[PurePosixPath, PurePosixPath]
+    ] = ()  # (where it is reached, where it is shown)
     uid: int
     group: str = ""  # where the runtime itself makes its control group; empty: it makes none
 
@@ -113,7 +115,7 @@ def _mounts(places: Places) -> list[dict[str, Any]]:
         _mount("/tmp", "bind", space / "tmp", "bind", "rw", *_SAFE),  # noqa: S108 -- the machine's own
         _mount("/out", "bind", space / "out", "bind", "rw", *_SAFE, "noexec"),
         _mount("/in", "bind", places.inputs, "bind", "ro", *_SAFE, "noexec"),
-        *(_mount(str(path), "bind", path, "rbind", "ro", *_SAFE) for path in places.late),
+        *(_mount(str(shown), "bind", path, "rbind", "ro", *_SAFE) for path, shown in places.late),
     ]
 
 
