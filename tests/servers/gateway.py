@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 from fastapi import FastAPI
 
+from quetzalcore.database import Database, open_database
 from quetzalcore.gateway import (
     GatewayConfig,
     GatewayParts,
@@ -25,12 +26,24 @@ from quetzalcore.gateway import (
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.memory import MemoryIdentityStore
 from quetzalcore.identity.model import Role
+from quetzalcore.identity.sql import open_identity_store
+from quetzalcore.identity.store import IdentityStore
+from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ids import new_id
-from quetzalcore.jobs.ledger import Admission, Report, ReportKind
+from quetzalcore.jobs.ledger import (
+    Admission,
+    JobLedger,
+    Leadership,
+    NodeBook,
+    Report,
+    ReportKind,
+)
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryNodeBook, MemoryUploads
 from quetzalcore.jobs.model import Artifact, Failure, Node, Resources
+from quetzalcore.jobs.sql import SqlLeadership, SqlNodeBook, SqlUploads, open_ledger
 from quetzalcore.jobs.stores.memory import MemoryStore
+from quetzalcore.jobs.uploads import UploadBook
 from quetzalcore.workloads.catalog import catalog
 
 __all__ = ["PASSWORD", "LiveGateway", "MemoryPlatform", "live", "now", "talk"]
@@ -51,34 +64,66 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Books:
+    ledger: JobLedger
+    nodes: NodeBook
+    leadership: Leadership
+    uploads: UploadBook
+    identity: IdentityStore
+
+
+async def _books(database: Database | None) -> _Books:
+    """Keep everything in memory, or in a database that the caller closes."""
+    if database is None:
+        leadership = MemoryLeadership()
+        ledger = MemoryLedger(leadership)
+        return _Books(
+            ledger=ledger,
+            nodes=MemoryNodeBook(leadership),
+            leadership=leadership,
+            uploads=MemoryUploads(ledger.refers_to),
+            identity=MemoryIdentityStore(),
+        )
+    return _Books(
+        ledger=await open_ledger(database),
+        nodes=SqlNodeBook(database),
+        leadership=SqlLeadership(database),
+        uploads=SqlUploads(database),
+        identity=await open_identity_store(database),
+    )
+
+
 @dataclass
 class MemoryPlatform:
     """The parts of a gateway, the keys of its people, and the hand of the master."""
 
     parts: GatewayParts
-    ledger: MemoryLedger
-    store: MemoryStore
-    nodes: MemoryNodeBook
-    identity: MemoryIdentityStore
     epoch: int
     keys: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def ledger(self) -> JobLedger:
+        return self.parts.ledger
+
+    @property
+    def store(self) -> ArtifactStore:
+        return self.parts.store
+
     @classmethod
-    async def build(cls, **changes: Any) -> MemoryPlatform:
+    async def build(cls, **changes: Any) -> MemoryPlatform:  # noqa: ANN401 -- any field
         """Make the parts; ``changes`` replace fields of ``GatewayParts``, or of its config."""
-        leadership = MemoryLeadership()
-        epoch = await leadership.acquire("test", lease_s=3600, now=now()) or 0
-        ledger, nodes = MemoryLedger(leadership), MemoryNodeBook(leadership)
-        store, identity = MemoryStore(), MemoryIdentityStore()
+        books = await _books(changes.pop("database", None))
+        epoch = await books.leadership.acquire("test", lease_s=3600, now=now()) or 0
         rules = {"requests": "1000000/minute", "login": "1000000/minute"}
         known = GatewayConfig.__dataclass_fields__
         config = GatewayConfig(**{key: changes.pop(key) for key in list(changes) if key in known})
         parts = GatewayParts(
-            ledger=ledger,
-            uploads=MemoryUploads(ledger.refers_to),
-            nodes=nodes,
-            store=store,
-            identity=identity,
+            ledger=books.ledger,
+            uploads=books.uploads,
+            nodes=books.nodes,
+            store=MemoryStore(),
+            identity=books.identity,
             limiter=RateLimiter("memory://", parse_rules(rules)),
             kinds=catalog(),
             secret=b"sixteen bytes or more",
@@ -86,12 +131,13 @@ class MemoryPlatform:
             version="0.0.test",
             config=config,
         )
-        platform = cls(replace(parts, **changes), ledger, store, nodes, identity, epoch)
+        platform = cls(replace(parts, **changes), epoch)
+        identity = books.identity
         for name, (tenant, role) in PEOPLE.items():
             await identity.add_user(name, tenant=tenant, role=role, password=PASSWORD, now=now())
             _, platform.keys[name] = await identity.create_key(name, now=now())
         _, platform.keys["worker"] = await identity.create_key("root", scope="join", now=now())
-        await nodes.put([_NODE], epoch=epoch)
+        await books.nodes.put([_NODE], epoch=epoch)
         return platform
 
     def app(self) -> FastAPI:
@@ -163,13 +209,14 @@ class MemoryPlatform:
             media_type=media_type,
         )
 
-    async def _report(self, job_id: str, attempt_id: str, kind: str, **fields: Any) -> None:
+    async def _report(self, job_id: str, attempt_id: str, kind: str, **fields: Any) -> None:  # noqa: ANN401 -- any field
         report = Report(attempt_id=attempt_id, job_id=job_id, kind=kind, at=now(), **fields)
         assert not await self.ledger.record([report], epoch=self.epoch)
 
 
 def talk(
-    conversation: Callable[[MemoryPlatform, httpx.AsyncClient], Awaitable[None]], **changes: Any
+    conversation: Callable[[MemoryPlatform, httpx.AsyncClient], Awaitable[None]],
+    **changes: Any,  # noqa: ANN401 -- any field
 ) -> None:
     """Run a conversation with one instance, in this process, without a network."""
 
@@ -232,12 +279,28 @@ class LiveGateway:
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(15)
 
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Let something go on beside; it must end before the server does."""
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def headers(self, name: str) -> dict[str, str]:
         return self.platform.headers(name)
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.platform = await MemoryPlatform.build(**self._changes)
+        url = self._changes.pop("database_url", "")
+        if not url:
+            await self._serve()
+            return
+        database = await open_database(url)
+        try:
+            await self._serve(database=database)
+            await self.platform.parts.identity.close()
+        finally:
+            await database.close()
+
+    async def _serve(self, **more: Any) -> None:  # noqa: ANN401 -- any field
+        self.platform = await MemoryPlatform.build(**self._changes, **more)
         self.app = self.platform.app()
         self._task = asyncio.create_task(
             serve(self.app, self._listener, self._options, on_ready=self._ready.set)

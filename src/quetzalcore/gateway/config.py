@@ -27,8 +27,6 @@ class GatewayConfig:
         Greatest upload.
     part_bytes : int
         Resumable uploads are kept in parts of this size: what a broken connection may lose.
-    header_s : float
-        A connection that has not sent its request's headers by then is closed.
     body_idle_s : float
         A body of which nothing comes for this long is given up.
     body_bytes_per_s, body_grace_s : float
@@ -51,8 +49,8 @@ class GatewayConfig:
         An upload that no job reads is deleted after this.
     session_s : float
         Lifetime of the session cookie.
-    drain_s : float
-        How long an instance that ends still serves, so that a balancer can turn away.
+    log_reads : bool
+        Whether quick reads that went well are logged one by one, too; metrics count them anyway.
     """
 
     instance: str = "gateway"
@@ -62,7 +60,6 @@ class GatewayConfig:
     columns_bytes: int = 32 * _MIB
     upload_bytes: int = 4096 * _MIB
     part_bytes: int = 32 * _MIB
-    header_s: float = 10.0
     body_idle_s: float = 20.0
     body_bytes_per_s: float = 1024.0
     body_grace_s: float = 30.0
@@ -76,4 +73,4 @@ class GatewayConfig:
     max_wall_s: float = 86_400.0
     upload_ttl_s: float = 86_400.0
     session_s: float = 12 * 3600.0
-    drain_s: float = 0.0
+    log_reads: bool = False

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quetzalcore.errors import QuetzalError
+from quetzalcore.gateway.hot import hot_path
 from quetzalcore.gateway.instance import Gateway
 from quetzalcore.gateway.problems import BadRequest, Problem, problem_of, problem_of_status
 
@@ -19,6 +20,9 @@ __all__ = ["Edge"]
 _log = structlog.get_logger("quetzalcore.gateway")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_READS = frozenset({"GET", "HEAD"})
+_FIRST_ERROR = 400
+_SLOW_S = 1.0
 _NO_ANSWER = 499  # the client left first; nginx's number
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
@@ -71,7 +75,6 @@ class _Exchange:
         metrics = self._gateway.metrics
         began = time.perf_counter()
         metrics.open_requests += 1
-        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=self._id)
 
         async def answer(message: Message) -> None:
@@ -81,7 +84,7 @@ class _Exchange:
 
         try:
             self._check_host()
-            await self._app(self._scope, receive, answer)
+            await (hot_path(self._scope) or self._app)(self._scope, receive, answer)
         except ClientDisconnect:
             pass
         except QuetzalError as error:
@@ -129,9 +132,13 @@ class _Exchange:
 
     def _account(self, duration_s: float) -> None:
         scope = self._scope
+        state = scope["state"]
         route = getattr(scope.get("route"), "path", "none")
-        self._gateway.metrics.request(scope["method"], route, self._status, duration_s)
-        who = scope["state"].get("principal")
+        own_s = None if "stream" in state else duration_s - state.get("waited_s", 0.0)
+        self._gateway.metrics.request(scope["method"], route, self._status, own_s)
+        if not self._worth_a_line(duration_s):
+            return
+        who = state.get("principal")
         _log.info(
             "request",
             method=scope["method"],
@@ -141,4 +148,13 @@ class _Exchange:
             tenant=who.tenant if who else None,
             user=who.user if who else None,
             job_id=scope.get("path_params", {}).get("job_id"),
+        )
+
+    def _worth_a_line(self, duration_s: float) -> bool:
+        """Leave quick reads that went well to the metrics: they come by the thousand."""
+        return (
+            self._gateway.config.log_reads
+            or self._scope["method"] not in _READS
+            or self._status >= _FIRST_ERROR
+            or duration_s > _SLOW_S
         )

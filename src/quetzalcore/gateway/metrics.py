@@ -87,6 +87,12 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._transfers = Counter(
+            "quetzal_http_transfers",
+            "Uploads, downloads and streams that ended",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
         self._submitted = Counter(
             "quetzal_jobs_submitted", "Jobs taken", ("kind",), registry=self.registry
         )
@@ -113,10 +119,13 @@ class GatewayMetrics:
             "quetzal_http_streams", "Open event streams and sockets", registry=self.registry
         ).set_function(lambda: self.streams)
 
-    def request(self, method: str, route: str, status: int, duration_s: float) -> None:
-        """Count a request that was answered; streams are left out of the recent times."""
-        self._times.labels(method, route, f"{status // 100}xx").observe(duration_s)
-        self.recent.add(duration_s)
+    def request(self, method: str, route: str, status: int, own_s: float | None) -> None:
+        """Count a request by its own time: without waiting for a job; None where a client sets the pace."""
+        if own_s is None:
+            self._transfers.labels(method, route, f"{status // 100}xx").inc()
+            return
+        self._times.labels(method, route, f"{status // 100}xx").observe(own_s)
+        self.recent.add(own_s)
 
     def job(self, kind: str, *, reused: bool, reusable: bool) -> None:
         """Count a job that was taken."""

@@ -129,6 +129,7 @@ def _config(app: Starlette, options: ServeOptions) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        reset_contextvars=True,  # no request logs the ids of the one before it on the connection
         forwarded_allow_ips=options.trusted_proxies,
         timeout_keep_alive=75,  # longer than a balancer keeps idle connections
         timeout_graceful_shutdown=options.shutdown_s,

@@ -29,6 +29,7 @@ from quetzalcore.gateway.schemas import (
 )
 from quetzalcore.identity.model import ApiKey, Role
 from quetzalcore.identity.store import Forbidden, NotAuthenticated
+from quetzalcore.jobs.ledger import Conflict
 
 __all__ = ["admins", "login", "own"]
 
@@ -132,12 +133,14 @@ async def add_user(request: Request, body: NewUserRequest) -> Response:
     operation_id="disable_user",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 422),
+    responses=problems(404, 409, 422),
 )
 async def disable_user(request: Request, name: Annotated[str, Path(examples=["ada"])]) -> Response:
     """Disable a user: all keys and sessions end; for administrators."""
     gateway = gateway_of(request)
     parts = gateway.parts
+    if name == caller(request).user:
+        raise Conflict("this is you", hint="let another administrator disable you")
     await parts.identity.disable_user(checked_name(name, "user"))
     gateway.authenticator.forget()
     await parts.identity.audit(caller(request), "disable", f"user {name}", now=parts.clock())
