@@ -12,7 +12,7 @@ import pytest
 import wasmtime
 
 from quetzalcore.cli import main
-from quetzalcore.errors import UserMistake
+from quetzalcore.errors import BadOutput, UserMistake
 from quetzalcore.formats import read_grid
 from quetzalcore.workloads.mag_survey.config import STAGES
 
@@ -235,3 +235,26 @@ def test_threads_are_no_more_than_the_vm_has(run, survey: Path) -> None:
 def test_an_operator_s_priors_are_used(run, survey: Path) -> None:
     with pytest.raises(UserMistake, match="TOML"):
         run("mag_survey", LEAN, inputs=[survey], settings={"priors_toml": "= nothing ="})
+
+
+def test_a_module_that_leaves_infinities_is_refused(run, survey: Path, tmp_path: Path) -> None:
+    (tmp_path / "inf.wasm").write_bytes(
+        wasmtime.wat2wasm("""(module (memory (export "memory") 1)
+          (func (export "alloc") (param i32) (result i32) (i32.const 8))
+          (func (export "columns") (param $p i32) (param i32) (param i32) (result i32)
+            (f64.store (local.get $p) (f64.const inf)) (i32.const 0)))""")
+    )
+    params = {**QUICK, "custom_step": {"module": "inf.wasm"}}
+    with pytest.raises(UserMistake, match="infinite numbers"):
+        run("mag_survey", params, inputs=[survey, tmp_path / "inf.wasm"])
+
+
+def test_a_full_scratch_space_is_told_in_the_platform_s_words(
+    run, survey: Path, monkeypatch
+) -> None:
+    def full(*_: object) -> None:
+        raise BadOutput("/out cannot be written (No space left)", hint="choose another with -o")
+
+    monkeypatch.setattr("quetzalcore.workloads.mag_survey.task.run_survey", full)
+    with pytest.raises(BadOutput, match=r"scratch space: ask for more scratch_mib"):
+        run("mag_survey", QUICK, inputs=[survey])

@@ -51,7 +51,7 @@ def run(task: TaskContext) -> Mapping[str, Any]:
             custom=_custom(params, task),
             shown=lambda path: path.name,
         )
-        with _room(task):
+        with _room():
             return run_survey(request, task.output, compare=_comparer(files)).document
 
 
@@ -123,15 +123,12 @@ def _priors(settings: Mapping[str, Any] | None) -> Iterator[Path | None]:
 
 
 @contextmanager
-def _room(task: TaskContext) -> Iterator[None]:
+def _room() -> Iterator[None]:
     """Say in the platform's words that the products did not fit."""
     try:
         yield
     except BadOutput as error:
         raise BadOutput(
-            f"the products cannot be written in the VM ({error.detail.rpartition('(')[2].rstrip(')')})",
-            hint="ask for more scratch space, or for larger cells (grid.cell_size_m)",
+            "the products do not fit into the job's scratch space",
+            hint="ask for more scratch_mib, or for larger cells (grid.cell_size_m)",
         ) from error
-    finally:
-        for left in task.output.glob(".*"):
-            task.log(f"left over: {left.name}")
