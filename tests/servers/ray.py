@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -64,6 +65,11 @@ class RayHosts:
         """Start the head."""
         place = RedisPlace(address=self._redis, namespace=self.address) if self._redis else None
         return self._start(self._node("head", head=True, redis=place))
+
+    def workers(self, *names: str) -> None:
+        """Start nodes with agents side by side."""
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(self.worker, names))
 
     def worker(self, name: str, *, cpus: float = 4.0, **settings: Any) -> RayNodeProcess:  # noqa: ANN401 -- HostSettings' own
         """Start a node with an agent."""

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -48,7 +49,7 @@ class Bridge:
         self._actors: dict[str, Any] = {}  # by Ray's node id
         self._opening: dict[str, asyncio.Task[None]] = {}
         self._failed_at: dict[str, float] = {}
-        self._names: dict[str, str] = {}  # our node id -> Ray's
+        self._last: dict[str, Node] = {}  # by Ray's node id
         self.lost = asyncio.Event()  # the Ray node through which we are connected has died
 
     async def answer(self, call: Call, body: bytes) -> bytes:
@@ -69,17 +70,16 @@ class Bridge:
             self.lost.set()
         places = {i: n["NodeName"] for i, n in alive.items() if AGENT_RESOURCE in n["Resources"]}
         for gone in set(self._actors) - set(places):
-            del self._actors[gone]
+            self._forget(gone)
         await self._open_all(places)
         said = await asyncio.gather(*(self._ask(ray_id) for ray_id in tuple(self._actors)))
-        answers = {ray_id: node for ray_id, node in said if node is not None}
-        self._names = {node.id: ray_id for ray_id, node in answers.items()}
-        return tuple(answers.values())
+        return tuple(node for node in said if node is not None)
 
     async def _forward(self, call: Call, name: str, message: bytes) -> bytes:
-        if name not in self._names:
+        actor = self._actor(name)
+        if actor is None:
             await self.nodes()
-        actor = self._actors.get(self._names.get(name, ""))
+            actor = self._actor(name)
         if actor is None:
             raise AgentUnreachable(f"there is no node {name} in the cluster")
         if call is Call.COMMAND:
@@ -88,16 +88,30 @@ class Bridge:
         reference = actor.events.remote(asked.after, asked.wait_s)
         return await _answered(reference, asked.wait_s + _COMMAND_LIMIT_S)
 
-    async def _ask(self, ray_id: str) -> tuple[str, Node | None]:
-        """Ask an agent for its node; one that has died is forgotten, a slow one left out this time."""
+    def _actor(self, name: str) -> Any:  # noqa: ANN401 -- Ray's handle, or None
+        """Give a node's agent; of two Ray nodes of that name, the one that answered last."""
+        of_name = [ray_id for ray_id, node in self._last.items() if node.id == name]
+        return self._actors[of_name[-1]] if of_name else None
+
+    def _forget(self, ray_id: str) -> None:
+        self._actors.pop(ray_id, None)
+        self._last.pop(ray_id, None)
+
+    async def _ask(self, ray_id: str) -> Node | None:
+        """Ask an agent for its node; one that has died is forgotten, a slow one is not ready."""
         actor = self._actors[ray_id]
         try:
-            return ray_id, _NODE.validate_json(await _answered(actor.node.remote(), _LOOK_LIMIT_S))
+            node = _NODE.validate_json(await _answered(actor.node.remote(), _LOOK_LIMIT_S))
         except _AgentDied:
-            self._actors.pop(ray_id, None)
+            self._forget(ray_id)
+            return None
         except AgentUnreachable as error:
             log.warning("agent on Ray node %s: %s", ray_id[:12], error)
-        return ray_id, None
+            known = self._last.get(ray_id)
+            return None if known is None else replace(known, ready=False)
+        self._last.pop(ray_id, None)  # to the end
+        self._last[ray_id] = node
+        return node
 
     async def _open_all(self, places: Mapping[str, str]) -> None:
         """Open agents that are not open; those that live are found at once, others take their time."""
@@ -112,12 +126,13 @@ class Bridge:
         """Find or place a node's agent and wait until it answers."""
         try:
             actor = await asyncio.to_thread(self._place, ray_id, name)
-            await _answered(actor.node.remote(), _OPEN_LIMIT_S)
+            node = _NODE.validate_json(await _answered(actor.node.remote(), _OPEN_LIMIT_S))
         except (AgentUnreachable, RayError, ValueError) as error:
             log.warning("no agent on %s: %s", name, error)
             self._failed_at[ray_id] = time.monotonic()
         else:
             self._actors[ray_id] = actor
+            self._last[ray_id] = node
         finally:
             del self._opening[ray_id]
 

@@ -12,6 +12,5 @@ from tests.servers.ray import RayHosts, ray_hosts
 def cluster() -> Iterator[RayHosts]:
     with ray_hosts() as hosts:
         hosts.head()
-        hosts.worker("north")
-        hosts.worker("south")
+        hosts.workers("north", "south")
         yield hosts

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.cluster.engine_contract import EngineContract, Opened
 from tests.integration.cluster_ray.work import (
     assignment,
+    forget,
     names,
     nodes_when,
     run,
@@ -50,7 +51,8 @@ class TestRayEngine(EngineContract):
         @asynccontextmanager
         async def ray() -> AsyncIterator[RayEngine]:
             async with started(cluster.engine()) as engine:
-                await nodes_when(engine, lambda nodes: len(nodes) == 2)
+                for node in await nodes_when(engine, lambda nodes: len(nodes) == 2):
+                    await forget(engine.agent(node.id))
                 yield engine
 
         return ray

@@ -73,6 +73,7 @@ async def _held(engine: RayEngine, name: str) -> tuple[str, ...]:
                 return answer.attempts
 
 
+@pytest.mark.faults
 def test_a_killed_worker_vanishes_and_comes_back_without_its_attempts(hosts: RayHosts) -> None:
     hosts.head()
     victim = hosts.worker("north")
@@ -119,6 +120,7 @@ def test_an_agent_that_dies_alone_is_placed_again(hosts: RayHosts) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.faults
 def test_with_redis_a_killed_head_takes_no_attempt_with_it(hosts_with_redis: RayHosts) -> None:
     hosts = hosts_with_redis
     head = hosts.head()
@@ -140,6 +142,7 @@ def test_with_redis_a_killed_head_takes_no_attempt_with_it(hosts_with_redis: Ray
     asyncio.run(scenario())
 
 
+@pytest.mark.faults
 def test_without_redis_workers_join_the_restarted_head_and_begin_anew(hosts: RayHosts) -> None:
     head = hosts.head()
     hosts.worker("north")

@@ -60,6 +60,13 @@ def names(nodes: tuple[Node, ...]) -> set[str]:
     return {node.id for node in nodes}
 
 
+async def forget(link: AgentLink) -> None:
+    """Acknowledge what earlier tests left with an agent that they share."""
+    after = 0
+    while events := (await link.events(after=after, wait_s=0.0)).events:
+        after = events[-1].sequence
+
+
 async def run(link: AgentLink, *assignments: Assignment) -> dict[str, Finished]:
     """Start attempts and wait for their ends."""
     await link.command(Start(epoch=next(EngineContract.epochs), assignments=assignments))
