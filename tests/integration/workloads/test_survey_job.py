@@ -252,8 +252,8 @@ def test_a_module_that_leaves_infinities_is_refused(run, survey: Path, tmp_path:
 def test_a_full_scratch_space_is_told_in_the_platform_s_words(
     run, survey: Path, monkeypatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise BadOutput("/out cannot be written (No space left)", hint="choose another with -o")
+    def full(*_: object, **__: object) -> None:
+        raise BadOutput("it cannot be written (No space left)", hint="choose another with -o")
 
     monkeypatch.setattr("quetzalcore.workloads.mag_survey.task.run_survey", full)
     with pytest.raises(BadOutput, match=r"scratch space: ask for more scratch_mib"):
