@@ -11,8 +11,6 @@ from typing import Any
 import quetzalcore
 from quetzalcore.errors import BadOutput
 from quetzalcore.reporting import (
-    BodyComparison,
-    MapOverlay,
     MapSpec,
     Picture,
     render_map,
@@ -21,6 +19,7 @@ from quetzalcore.reporting import (
 from quetzalcore.vgpu import limit_workers, map_threads, worker_count
 from quetzalcore.workloads.mag_survey import document, products
 from quetzalcore.workloads.mag_survey.analysis import Analysis, Request, analyse
+from quetzalcore.workloads.mag_survey.comparison import Comparison
 from quetzalcore.workloads.mag_survey.config import Stage
 from quetzalcore.workloads.mag_survey.folder import artifacts, whole_folder
 from quetzalcore.workloads.mag_survey.maps import MapSymbols, MapText, plan_maps
@@ -29,21 +28,7 @@ from quetzalcore.workloads.mag_survey.report_input import Cover, Findings, build
 from quetzalcore.workloads.mag_survey.result import DepthSummary, SurveyResult, to_json
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
 
-__all__ = ["Comparison", "SurveyOutcome", "run_survey"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What a known truth adds to maps and report."""
-
-    overlays: tuple[MapOverlay, ...]
-    rows: tuple[BodyComparison, ...]
-    stray_targets: int  # that lie near none of the bodies
-
-    def document(self) -> dict[str, Any]:
-        """Give it as the result tells it."""
-        found = sum(row.found_rank is not None for row in self.rows)
-        return {"found": found, "stray_targets": self.stray_targets, "bodies": to_json(self.rows)}
+__all__ = ["SurveyOutcome", "run_survey"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,12 +14,12 @@ from quetzalcore.vgpu import limit_workers
 from quetzalcore.workloads.json_columns import as_table
 from quetzalcore.workloads.known_bodies import read_known_bodies
 from quetzalcore.workloads.mag_survey.analysis import CustomStep, Request
+from quetzalcore.workloads.mag_survey.comparison import Comparison, compare_with_truth
 from quetzalcore.workloads.mag_survey.config import SurveyConfig
 from quetzalcore.workloads.mag_survey.custom import ModuleStep
 from quetzalcore.workloads.mag_survey.kind import MagSurveyParams
-from quetzalcore.workloads.mag_survey.pipeline import Comparison, run_survey
+from quetzalcore.workloads.mag_survey.pipeline import run_survey
 from quetzalcore.workloads.mag_survey.target_finding import TargetSet
-from quetzalcore.workloads.simulated import compare_with_truth
 from quetzalcore.workloads.task import TaskContext
 
 __all__ = ["run"]
