@@ -30,6 +30,7 @@ from quetzalcore.jobs.ledger import (
     NodeBook,
     Report,
     ReportKind,
+    Waiting,
 )
 from quetzalcore.jobs.model import Job, JobState, Node
 
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0  # while something cannot be reached
 _POLL_S = 20.0  # a long poll's patience
 _SEEN_S = 10.0  # the book of nodes says at least so often that they are there
+_LEAST_BATCH, _PER_CORE = 32, 16  # jobs that a decision looks at: some may ask for a part of a core
 _LOOK_AGAIN_S = 1.0  # while jobs wait: some become due by time alone
 
 
@@ -64,7 +66,7 @@ class MasterConfig:
     link_s : float
         How long links to files work.
     batch : int
-        Jobs that one decision looks at.
+        Jobs that one decision looks at, at most; fewer where there is room for few.
     settings : mapping
         The operator's settings that concern the science, handed to every task.
     """
@@ -74,7 +76,7 @@ class MasterConfig:
     leader_lease_s: float = 5.0
     leader_renew_s: float = 1.5
     nodes_s: float = 2.0
-    settle_s: float = 5.0
+    settle_s: float = 15.0
     cancel_s: float = 0.2
     link_s: float = 3600.0
     batch: int = 500
@@ -316,29 +318,34 @@ class Term:
     async def _admit(self) -> None:
         """Start what fits now, then wait until something has changed."""
         self._wake.clear()
-        waiting = await self._seams.ledger.waiting(limit=self._config.batch)
-        if waiting and self._nodes:
-            config = replace(
-                self._config.admission,
-                settled=self._time() - self._changed_at >= self._config.settle_s,
-            )
-            decisions = decide(
-                waiting,
-                [replace(node, free=self.book.free(node)) for node in self._reachable()],
-                await self._seams.ledger.loads(),
-                config,
-                self._seams.clock(),
-            )
-            for rejection in decisions.rejections:
-                await self._seams.ledger.reject(
-                    rejection.job_id, rejection.failure, epoch=self.epoch, now=self._seams.clock()
-                )
-            await self._place(decisions.placements)
+        nodes = [
+            replace(node, free=self.book.free(node), ready=node.ready and name in self._heard_at)
+            for name, node in self._nodes.items()
+        ]
+        room = sum(node.free.cpus for node in nodes if node.ready and not node.draining)
+        waiting: Sequence[Waiting] = ()
+        if room > 0:  # while every core is taken, no question to the ledger can start anything
+            limit = min(self._config.batch, _LEAST_BATCH + int(_PER_CORE * room))
+            waiting = await self._seams.ledger.waiting(limit=limit)
+        if waiting:
+            await self._decide(waiting, nodes)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), _LOOK_AGAIN_S if waiting else None)
 
-    def _reachable(self) -> list[Node]:
-        return [node for name, node in self._nodes.items() if name in self._heard_at]
+    async def _decide(self, waiting: Sequence[Waiting], nodes: Sequence[Node]) -> None:
+        settled = self._time() - self._changed_at >= self._config.settle_s
+        decisions = decide(
+            waiting,
+            nodes,
+            await self._seams.ledger.loads(),
+            replace(self._config.admission, settled=settled),
+            self._seams.clock(),
+        )
+        for rejection in decisions.rejections:
+            await self._seams.ledger.reject(
+                rejection.job_id, rejection.failure, epoch=self.epoch, now=self._seams.clock()
+            )
+        await self._place(decisions.placements)
 
     async def _place(self, placements: Sequence[Placement]) -> None:
         """Begin attempts in the ledger, then at the agents."""

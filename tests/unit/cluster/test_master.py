@@ -411,6 +411,7 @@ def test_a_node_is_in_the_book_and_the_status_adds_up(tmp_path) -> None:
             await w.ended(*[job.id for job in (await w.ledger.list(JobFilter())).items])
             await w.submit(echo="too much", cpus=4, sleep_s=100)
             await w.submit(echo="too much", cpus=4, sleep_s=100)
+            await asyncio.sleep(1)
             await w.submit(echo="waits", cpus=4)
             await asyncio.sleep(30)
             metrics = await master.metrics()
