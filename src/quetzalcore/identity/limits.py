@@ -65,12 +65,13 @@ class RateLimiter:
     service and better than no limit. Redis is tried again every few seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- two of them are clocks for tests
         self,
         storage_url: str,
         rules: Mapping[str, RateLimitItem],
         *,
         exempt: Collection[str] = (),
+        timeout_s: float = _TIMEOUT_S,
         clock_ns: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,7 +80,7 @@ class RateLimiter:
         self._clock_ns = clock_ns
         self._monotonic = monotonic
         self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._redis = _redis(storage_url)
+        self._redis = _redis(storage_url, timeout_s)
         self._shared = None if self._redis is None else SlidingWindowCounterRateLimiter(self._redis)
         self._retry_at = 0.0
         self._away = False
@@ -136,7 +137,7 @@ class RateLimiter:
             _log.info("limits.redis_back")
 
 
-def _redis(url: str) -> RedisStorage | None:
+def _redis(url: str, timeout_s: float) -> RedisStorage | None:
     """Give the storage that a URL means; None for memory."""
     if url == "memory://":
         return None
@@ -153,8 +154,8 @@ def _redis(url: str) -> RedisStorage | None:
             "rate limits in Redis need the package redis", hint="pip install 'quetzalcore[cluster]'"
         ) from error
     options: dict[str, Any] = {
-        "socket_timeout": _TIMEOUT_S,
-        "socket_connect_timeout": _TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
         "retry": Retry(
             NoBackoff(), 1
         ),  # a connection may be dead after a restart; no more than that

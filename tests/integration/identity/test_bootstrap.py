@@ -32,7 +32,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_the_first_administrator_can_log_in_and_has_a_key(opened, tmp_path, careless_umask) -> None:  # noqa: ARG001 -- a fixture
+def test_the_first_administrator_can_log_in_and_has_a_key(opened, tmp_path, careless_umask) -> None:
     async def story() -> None:
         async with opened() as store:
             made = await bootstrap(store, tmp_path / "data", now=NOW)
@@ -108,7 +108,7 @@ def test_instances_that_start_together_make_one_administrator(
 
 def test_the_password_is_on_disk_and_private_before_the_user_exists(
     tmp_path,
-    careless_umask,  # noqa: ARG001 -- a fixture
+    careless_umask,
 ) -> None:
     class Watched(MemoryIdentityStore):
         async def add_user(

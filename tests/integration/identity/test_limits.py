@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import structlog
+from limits import RateLimitItem
 from tests.servers.redis import running_redis
 
 from quetzalcore.errors import BadParameter
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 
 RULES = parse_rules({"requests": "3/day", "login": "1/day"})
+
+
+PATIENCE_S = 20.0  # the machine that runs the tests may be busy
+
+
+def limiter_of(url: str, rules: Mapping[str, RateLimitItem], **options: Any) -> RateLimiter:  # noqa: ANN401 -- passed on
+    return RateLimiter(url, rules, timeout_s=PATIENCE_S, **options)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -27,7 +37,7 @@ def who() -> str:
 
 def test_requests_are_allowed_up_to_the_limit_and_no_further(storage_url, who) -> None:
     async def story() -> None:
-        limiter = RateLimiter(storage_url, RULES)
+        limiter = limiter_of(storage_url, RULES)
         verdicts = [await limiter.hit("requests", who) for _ in range(5)]
         await limiter.close()
         assert [verdict.allowed for verdict in verdicts] == [True, True, True, False, False]
@@ -40,7 +50,7 @@ def test_requests_are_allowed_up_to_the_limit_and_no_further(storage_url, who) -
 
 def test_callers_and_rules_are_counted_apart(storage_url, who) -> None:
     async def story() -> None:
-        limiter = RateLimiter(storage_url, RULES)
+        limiter = limiter_of(storage_url, RULES)
         assert (await limiter.hit("login", who)).allowed
         assert not (await limiter.hit("login", who)).allowed
         assert (await limiter.hit("login", who + "x")).allowed
@@ -52,7 +62,7 @@ def test_callers_and_rules_are_counted_apart(storage_url, who) -> None:
 
 def test_requests_at_once_do_not_pass_the_limit(storage_url, who) -> None:
     async def story() -> None:
-        limiter = RateLimiter(storage_url, parse_rules({"requests": "20/day"}))
+        limiter = limiter_of(storage_url, parse_rules({"requests": "20/day"}))
         verdicts = await asyncio.gather(*(limiter.hit("requests", who) for _ in range(60)))
         await limiter.close()
         assert sum(verdict.allowed for verdict in verdicts) == 20
@@ -62,7 +72,7 @@ def test_requests_at_once_do_not_pass_the_limit(storage_url, who) -> None:
 
 def test_a_window_that_has_passed_gives_room_again(storage_url, who) -> None:
     async def story() -> None:
-        limiter = RateLimiter(storage_url, parse_rules({"requests": "1/second"}))
+        limiter = limiter_of(storage_url, parse_rules({"requests": "1/second"}))
         assert (await limiter.hit("requests", who)).allowed
         waited = 0.0
         while not (verdict := await limiter.hit("requests", who)).allowed:
@@ -77,7 +87,7 @@ def test_a_window_that_has_passed_gives_room_again(storage_url, who) -> None:
 
 def test_an_exempt_key_is_never_held(storage_url, who) -> None:
     async def story() -> None:
-        limiter = RateLimiter(storage_url, RULES, exempt=(who,))
+        limiter = limiter_of(storage_url, RULES, exempt=(who,))
         verdicts = [await limiter.hit("login", who) for _ in range(10)]
         await limiter.close()
         assert all(verdict.allowed for verdict in verdicts)
@@ -87,7 +97,7 @@ def test_an_exempt_key_is_never_held(storage_url, who) -> None:
 
 def test_instances_share_a_limit_through_redis(redis_url, who) -> None:
     async def story() -> None:
-        one, other = RateLimiter(redis_url, RULES), RateLimiter(redis_url, RULES)
+        one, other = limiter_of(redis_url, RULES), limiter_of(redis_url, RULES)
         hits = [await (one, other)[n % 2].hit("requests", who) for n in range(5)]
         await one.close()
         await other.close()
@@ -100,7 +110,7 @@ def test_without_redis_each_instance_counts_alone_and_says_so_once(who) -> None:
     async def story() -> None:
         now = [0.0]
         with running_redis() as url:
-            limiter = RateLimiter(url, RULES, monotonic=lambda: now[0])
+            limiter = limiter_of(url, RULES, monotonic=lambda: now[0])
             assert (await limiter.hit("login", who)).allowed
         with structlog.testing.capture_logs() as logs:
             hits = [await limiter.hit("login", who) for _ in range(3)]
@@ -118,7 +128,7 @@ def test_without_redis_each_instance_counts_alone_and_says_so_once(who) -> None:
 def test_redis_is_used_again_once_it_is_back(redis_url, who) -> None:
     async def story() -> None:
         now = [100.0]
-        limiter = RateLimiter(redis_url, RULES, monotonic=lambda: now[0])
+        limiter = limiter_of(redis_url, RULES, monotonic=lambda: now[0])
         limiter._redis_is_away(OSError("gone"))
         assert (await limiter.hit("login", who)).allowed  # in memory
         now[0] += 6.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quetzalcore.errors import BadParameter
@@ -12,12 +12,14 @@ from quetzalcore.identity.limits import parse_rules
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9), st.sampled_from(sorted(SECONDS)), st.sampled_from(["/", " per "]))
 def test_a_rule_means_what_it_says(amount, unit, word) -> None:
     rule = parse_rules({"requests": f"{amount}{word}{unit}"})["requests"]
     assert (rule.amount, rule.get_expiry()) == (amount, SECONDS[unit])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_a_rule_or_a_mistake_in_words(text) -> None:
     try:

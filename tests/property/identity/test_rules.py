@@ -7,7 +7,7 @@ import string
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quetzalcore.errors import BadParameter
@@ -46,6 +46,7 @@ def key(
     )
 
 
+@settings(deadline=None)
 @given(st.booleans(), st.booleans(), st.none() | st.timedeltas())
 def test_a_key_works_unless_something_is_against_it(revoked, disabled, left) -> None:
     try:
@@ -62,6 +63,7 @@ def test_a_key_works_unless_something_is_against_it(revoked, disabled, left) -> 
         by_found_key(found, now=NOW)
 
 
+@settings(deadline=None)
 @given(SPANS, SPANS, st.booleans())
 def test_a_session_works_while_it_is_used_and_not_too_old(age, idle, disabled) -> None:
     found = FoundSession(
@@ -81,6 +83,7 @@ def test_a_session_works_while_it_is_used_and_not_too_old(age, idle, disabled) -
         by_found_session(found, "c", LIMITS, now=NOW)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 600), min_size=1, max_size=100))
 def test_uses_are_noted_at_most_once_a_minute_and_at_least_every_two(moments) -> None:
     noted: list[dt.datetime] = []
@@ -92,6 +95,7 @@ def test_uses_are_noted_at_most_once_a_minute_and_at_least_every_two(moments) ->
     assert all(b - a >= dt.timedelta(minutes=1) for a, b in pairwise(noted))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120))
 def test_a_name_is_safe_in_a_path_a_url_and_a_log_or_is_refused(text) -> None:
     for checked in (checked_user_name, checked_tenant):
@@ -105,6 +109,7 @@ def test_a_name_is_safe_in_a_path_a_url_and_a_log_or_is_refused(text) -> None:
         assert name[0].isalnum()
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=50), st.integers(1, 40))
 def test_plain_words_fit_any_database(words, longest) -> None:
     kept = plain(words, longest=longest)
@@ -123,6 +128,7 @@ def test_secrets_are_long_random_and_recognised() -> None:
     assert all(len(cookie) >= 43 for cookie in cookies)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=60), st.text(st.characters(), max_size=60))
 def test_what_is_kept_of_a_secret_tells_secrets_apart(one, other) -> None:
     same = one.encode("utf-8", "replace") == other.encode("utf-8", "replace")
@@ -131,6 +137,7 @@ def test_what_is_kept_of_a_secret_tells_secrets_apart(one, other) -> None:
     assert digest(one) != csrf_token(one)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["put", "get", "forget", "wait"]), st.sampled_from("abcd")),

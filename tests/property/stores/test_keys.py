@@ -46,6 +46,7 @@ def accepted(key: str) -> bool:
         return False
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_what_is_accepted_stays_below_the_root(key) -> None:
     if not accepted(key):
@@ -60,17 +61,20 @@ def test_what_is_accepted_stays_below_the_root(key) -> None:
     assert unquote(quote(key)) == key
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_plain_names_are_accepted(key) -> None:
     assert accepted(key)
 
 
+@settings(deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_parts_are_accepted_together_if_each_is(one, other) -> None:
     if accepted(one) and accepted(other):
         assert accepted(f"{one}/{other}") == (len(f"{one}/{other}".encode()) <= LONGEST_KEY_BYTES)
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_a_prefix_is_nothing_or_a_key(prefix) -> None:
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quetzalcore.errors import BadParameter
@@ -25,6 +25,7 @@ def at(seconds: float) -> dt.datetime:
     return EPOCH + dt.timedelta(seconds=seconds)
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS, st.integers(1, 10**6))
 def test_a_link_allows_what_it_was_made_for(grant, secret, left) -> None:
     token = sign(grant, secret)
@@ -32,6 +33,7 @@ def test_a_link_allows_what_it_was_made_for(grant, secret, left) -> None:
     assert verify(token, method=grant.method, now=now, secret=secret) == grant
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS)
 def test_a_token_needs_no_quoting_in_a_url(grant, secret) -> None:
     token = sign(grant, secret)
@@ -39,6 +41,7 @@ def test_a_token_needs_no_quoting_in_a_url(grant, secret) -> None:
     assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS)
 def test_a_link_is_for_one_method(grant, secret) -> None:
     other = {"GET": "PUT", "PUT": "GET"}[grant.method]
@@ -47,6 +50,7 @@ def test_a_link_is_for_one_method(grant, secret) -> None:
             verify(sign(grant, secret), method=method, now=at(0), secret=secret)
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS, st.floats(0, 10**9))
 def test_a_link_runs_out(grant, secret, late) -> None:
     now = at(grant.expires_at_s) + dt.timedelta(seconds=late)
@@ -54,6 +58,7 @@ def test_a_link_runs_out(grant, secret, late) -> None:
         verify(sign(grant, secret), method=grant.method, now=now, secret=secret)
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS, SECRETS)
 def test_another_secret_opens_nothing(grant, secret, other) -> None:
     assume(secret != other)
@@ -61,6 +66,7 @@ def test_another_secret_opens_nothing(grant, secret, other) -> None:
         verify(sign(grant, secret), method=grant.method, now=at(0), secret=other)
 
 
+@settings(deadline=None)
 @given(GRANTS, SECRETS, st.data())
 def test_no_changed_token_is_valid(grant, secret, data) -> None:
     token = sign(grant, secret)
@@ -73,6 +79,7 @@ def test_no_changed_token_is_valid(grant, secret, data) -> None:
         verify(changed, method=grant.method, now=at(0), secret=secret)
 
 
+@settings(deadline=None)
 @given(GRANTS, GRANTS, SECRETS)
 def test_parts_of_two_tokens_make_no_third(one, other, secret) -> None:
     assume(one != other)
@@ -82,12 +89,14 @@ def test_parts_of_two_tokens_make_no_third(one, other, secret) -> None:
         verify(f"{body}.{seal}", method=one.method, now=at(0), secret=secret)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), SECRETS)
 def test_anything_else_is_refused_in_words(token, secret) -> None:
     with pytest.raises(BadLink):
         verify(token, method="GET", now=at(0), secret=secret)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=15))
 def test_a_secret_that_can_be_guessed_is_refused(secret) -> None:
     with pytest.raises(BadParameter, match="secret"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 import pytest
 from pwdlib import PasswordHash
@@ -79,12 +78,11 @@ def test_the_loop_goes_on_while_a_password_is_hashed() -> None:
     async def story() -> None:
         passwords = Passwords(PasswordHash((Argon2Hasher(time_cost=8),)))
         hashing = asyncio.ensure_future(passwords.hash("correct horse"))
-        longest, last = 0.0, time.monotonic()
-        began = last
+        turns = 0
         while not hashing.done():
             await asyncio.sleep(0)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-        assert longest < (time.monotonic() - began) / 2
+            turns += 1
+        assert turns > 20  # blocked, it would be one or two
         passwords.close()
 
     asyncio.run(story())
