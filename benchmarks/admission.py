@@ -53,7 +53,7 @@ def _timed(nodes: list[Node], jobs: list[Waiting]) -> float:
 
 def _node(number: int, rng: random.Random) -> Node:
     cores = rng.choice([8, 16, 32])
-    free = rng.randrange(cores // 2)
+    free = rng.randrange(cores // 2, cores + 1)  # room for all 500 jobs on 100 nodes, too
     return Node(
         id=f"n{number}",
         address="",
