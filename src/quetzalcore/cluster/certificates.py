@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ __all__ = [
 
 _AUTHORITY_LIFE = dt.timedelta(days=3650)
 _HOST_LIFE = dt.timedelta(days=825)
+_RENEW_BEFORE = dt.timedelta(days=30)
 _SKEW = dt.timedelta(hours=1)  # hosts' clocks differ
 
 
@@ -82,20 +84,39 @@ def issue(authority: Certified, *, name: str, hosts: Iterable[str], now: dt.date
 def write_tls_files(folder: Path, certified: Certified, *, authority: str) -> TlsFiles:
     """Write a host's files, readable by this user alone."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    files = TlsFiles(
-        certificate=folder / "node.crt", key=folder / "node.key", authority=folder / "ca.crt"
-    )
+    files = tls_files(folder)
     write_secret(files.certificate, certified.certificate)
     write_secret(files.authority, authority)
     write_secret(files.key, certified.key)
     return files
 
 
+def tls_files(folder: Path) -> TlsFiles:
+    """Name a host's files in its folder."""
+    return TlsFiles(
+        certificate=folder / "node.crt", key=folder / "node.key", authority=folder / "ca.crt"
+    )
+
+
 def write_secret(path: Path, text: str) -> None:
-    """Write a file that this user alone may read, from its first moment."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text, encoding="ascii")
+    """Write a file that this user alone may read, whole or not at all."""
+    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    half.touch(mode=0o600)
+    half.write_text(text, encoding="ascii")
+    half.replace(path)
+
+
+def still_good(files: TlsFiles, *, hosts: Iterable[str], authority: str, now: dt.datetime) -> bool:
+    """Say whether a host's files are there, of this authority, for these addresses, and for a month to come."""
+    if not all(path.exists() for path in (files.certificate, files.key, files.authority)):
+        return False
+    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return (
+        files.authority.read_text(encoding="ascii") == authority
+        and {_general_name(host) for host in hosts} <= set(names)
+        and certificate.not_valid_after_utc - now > _RENEW_BEFORE
+    )
 
 
 def read_certified(certificate: Path, key: Path) -> Certified:

@@ -16,6 +16,8 @@ from quetzalcore.cluster.certificates import (
     issue,
     new_authority,
     read_certified,
+    still_good,
+    tls_files,
     write_secret,
     write_tls_files,
 )
@@ -67,9 +69,12 @@ def keep_cluster_keys(folder: Path, *, now: dt.datetime, token: str = "") -> Clu
 
 
 def security_here(keys: ClusterKeys, *, now: dt.datetime) -> RaySecurity:
-    """Certify this host, for a head or master on the keys' own host."""
-    mine = issue(keys.authority, name=platform.node(), hosts=own_addresses(), now=now)
-    tls = write_tls_files(keys.folder / "host", mine, authority=keys.authority.certificate)
+    """Certify this host, for a head or master on the keys' own host; anew only where it must be."""
+    hosts, authority = own_addresses(), keys.authority
+    tls = tls_files(keys.folder / "host")
+    if not still_good(tls, hosts=hosts, authority=authority.certificate, now=now):
+        mine = issue(authority, name=platform.node(), hosts=hosts, now=now)
+        write_tls_files(keys.folder / "host", mine, authority=authority.certificate)
     return RaySecurity(token_file=keys.folder / "token", tls=tls)
 
 

@@ -152,6 +152,19 @@ def test_the_heads_own_host_is_certified_too(tmp_path) -> None:
     assert security.token_file.read_text()
 
 
+def test_a_host_is_certified_anew_only_before_its_certificate_runs_out(tmp_path) -> None:
+    def certificate(now: dt.datetime) -> str:
+        security = security_here(keep_cluster_keys(tmp_path, now=NOW), now=now)
+        assert security.tls is not None
+        return security.tls.certificate.read_text()
+
+    first = certificate(NOW)
+    assert certificate(NOW + dt.timedelta(days=700)) == first
+    assert certificate(NOW + dt.timedelta(days=800)) != first
+    (tmp_path / "ca.key").unlink()  # a new authority
+    assert certificate(NOW) != first
+
+
 def test_a_host_knows_its_addresses() -> None:
     assert address_towards("127.0.0.1", 9) == "127.0.0.1"
     assert own_addresses()
