@@ -140,8 +140,8 @@ async def _send(served: _Served, *, resumable: bool) -> None:
             head = (
                 f"PATCH /api/uploads/{upload['id']} HTTP/1.1\r\n{common}Upload-Offset: {offset}\r\n"
             )
-            done = json.loads(await _request(reader, writer, head, _GIB // 8))
-        assert done["complete"], done
+            upload = json.loads(await _request(reader, writer, head, _GIB // 8))
+        assert upload["complete"], upload
     finally:
         writer.close()
         await writer.wait_closed()

@@ -68,9 +68,8 @@ def test_a_stream_tells_everything_in_order_and_ends(gateway: LiveGateway) -> No
     assert [each["sequence"] for each in told] == sorted({each["sequence"] for each in told})
     assert told[-1]["type"] == "state"
     assert told[-1]["data"]["state"] == "succeeded"
-    assert [each for each in told if each["type"] == "result"][0]["data"]["result"] == {
-        "echo": "done"
-    }
+    results = [each["data"]["result"] for each in told if each["type"] == "result"]
+    assert results == [{"echo": "done"}]
 
 
 def test_a_broken_stream_goes_on_where_it_broke_off(gateway: LiveGateway) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from tests.servers.gateway import MemoryPlatform, talk
 
 from quetzalcore.gateway import openapi_document
-from tests.servers.gateway import MemoryPlatform, talk
 
 # Routes with ids whose things belong to no tenant, or whose right is in the id itself.
 _ELSEWHERE = {"drain_node", "disable_user", "get_blob", "put_blob"}
@@ -61,7 +61,7 @@ def _shape(answer: httpx.Response, ids: _Theirs) -> dict[str, Any]:
     for each in (ids.job, ids.upload, ids.key):
         text = text.replace(each, "ID")
     text = re.sub(r'"request_id": ?"[^"]*"', "", text)
-    headers = {k: v for k, v in answer.headers.items() if k not in {"x-request-id"}}
+    headers = {k: v for k, v in answer.headers.items() if k != "x-request-id"}
     return {
         "status": answer.status_code,
         "text": text,

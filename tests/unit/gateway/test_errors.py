@@ -1,0 +1,130 @@
+"""Whatever goes wrong is a problem document that tells nothing it should not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from tests.servers.gateway import MemoryPlatform, talk
+
+from quetzalcore.jobs.ledger import LedgerUnavailable
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "code"),
+    [
+        ("GET", "/nowhere", {}, 404, "not_found"),
+        ("PUT", "/api/jobs", {}, 405, "method_not_allowed"),
+        ("POST", "/api/jobs", {"content": b"{"}, 400, "bad_request"),
+        ("POST", "/api/jobs", {"json": []}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {"kind": "dance"}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {"kind": "noop", "a": 1}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {"kind": "noop", "params": {"a": 1}}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {"kind": "noop", "upload_id": "x"}}, 404, "not_found"),
+        ("POST", "/api/jobs", {"json": {"kind": "noop", "priority": 50}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"json": {"kind": "noop", "wall_s": 1e9}}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"content": b"x" * 2**21}, 413, "too_large"),
+        ("POST", "/api/jobs", {"content": b'{"kind": "\\u0000"}'}, 422, "bad_parameter"),
+        ("POST", "/api/jobs", {"content": b'{"kind": "\\ud800"}'}, 422, "bad_parameter"),
+        ("POST", "/api/mining/cost-analysis", {"content": b"x"}, 415, "unsupported_media_type"),
+        ("POST", "/api/mining/cost-analysis", {"json": {"area_km2": -1}}, 422, "bad_parameter"),
+        ("POST", "/api/mining/cost-analysis", {"json": {"inputs": 3}}, 422, "bad_parameter"),
+        ("POST", "/api/mining/mag-survey", {"json": {"columns": 3}}, 422, "bad_parameter"),
+        ("POST", "/api/mining/mag-survey", {"json": {"extra": 3}}, 422, "bad_parameter"),
+        ("POST", "/api/mining/mag-survey", {"json": {}}, 422, "bad_parameter"),
+        ("GET", "/api/jobs?limit=0", {}, 422, "bad_parameter"),
+        ("GET", "/api/jobs/UP..PER", {}, 404, "not_found"),
+        ("GET", "/api/jobs/%00", {}, 404, "not_found"),
+        ("POST", "/api/uploads", {"json": {"size": -1}}, 422, "bad_parameter"),
+        ("PATCH", "/api/uploads/none", {"content": b"x"}, 422, "bad_parameter"),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong(
+    method: str, path: str, options: dict[str, Any], status: int, code: str
+) -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        headers = platform.headers("ada")
+        if "content" in options and "cost" not in path and method == "POST":
+            headers["Content-Type"] = "application/json"
+        answer = await client.request(method, path, headers=headers, **options)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (status, code), problem
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert problem["status"] == status
+        assert problem["detail"]
+        assert problem["request_id"] == answer.headers["x-request-id"]
+
+    talk(conversation)
+
+
+class _Away:
+    """A ledger that cannot be reached."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- any method
+        async def fail(*_: object, **__: object) -> None:
+            raise LedgerUnavailable("the database does not answer", hint="come again")
+
+        return fail
+
+
+class _Broken:
+    """A ledger with a fault of its own."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- any method
+        async def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("SELECT secret FROM users")
+
+        return fail
+
+
+def test_a_ledger_that_is_away_is_a_503_that_says_when_to_come_again() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        for path in ("/api/jobs", "/api/jobs/x", "/ready"):
+            answer = await client.get(path, headers=platform.headers("ada"))
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"]
+        health = (await client.get("/health")).json()
+        assert health["status"] == "away"
+        assert health["components"]["ledger"]["status"] == "away"
+        assert (await client.get("/live")).status_code == 200
+
+    talk(conversation, ledger=_Away())
+
+
+def test_a_fault_of_our_own_is_a_500_without_its_story() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        for path in ("/api/jobs", "/api/jobs/x"):
+            answer = await client.get(path, headers=platform.headers("ada"))
+            assert answer.status_code == 500
+            assert answer.json()["code"] == "internal_error"
+            assert "SELECT" not in answer.text
+
+    talk(conversation, ledger=_Broken())
+
+
+def test_every_answer_carries_its_id_and_the_headers_that_browsers_heed() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        for path in ("/live", "/nowhere", "/api/jobs"):
+            answer = await client.get(
+                path, headers={**platform.headers("ada"), "X-Request-ID": "mine-1"}
+            )
+            assert answer.headers["x-request-id"] == "mine-1"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+            assert "access-control-allow-origin" not in answer.headers
+        forged = await client.get("/live", headers={"X-Request-ID": "a b\t"})
+        assert forged.headers["x-request-id"] != "a b\t"
+
+    talk(conversation)
+
+
+def test_only_known_hosts_are_served_where_they_are_listed() -> None:
+    async def conversation(_: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        assert (await client.get("/live")).status_code == 200
+        for host in ("evil.example", "a b", "gateway@evil", ""):
+            answer = await client.get("/live", headers={"Host": host})
+            assert answer.status_code == 400, host
+
+    talk(conversation, allowed_hosts=("gateway",))
