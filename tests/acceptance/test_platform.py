@@ -163,12 +163,19 @@ def test_doctor_says_what_works(here, quetzal) -> None:
     assert all(check["remedy"] for check in checks.values() if check["verdict"] == "broken")
 
 
-def test_a_started_platform_is_found_stopped_and_started_again_with_its_jobs(
-    quetzal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_place(quetzal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let commands of this process mean a platform of their own; stop it in the end."""
     monkeypatch.setenv("QUETZAL_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("QUETZAL_PORT", str(free_port()))
     monkeypatch.setenv("QUETZAL_MASTER_PORT", str(free_port()))
+    yield
+    quetzal("down")
+
+
+def test_a_started_platform_is_found_stopped_and_started_again_with_its_jobs(
+    own_place, quetzal, tmp_path: Path
+) -> None:
     first = quetzal("up")
     assert first.code == 0, first.err
     assert "qz_" in first.out
@@ -197,6 +204,7 @@ def test_a_taken_port_stops_the_start_with_one_sentence(
     monkeypatch.setenv("QUETZAL_PORT", str(platform.port))
     monkeypatch.setenv("QUETZAL_MASTER_PORT", "0")
     refused = quetzal("up")
+    quetzal("down")  # of nothing, unless this fails
     assert refused.code == 1
     assert "cannot be listened on" in refused.err
     assert "Traceback" not in refused.err
