@@ -147,7 +147,7 @@ class _Exchange:
             ms=round(1000 * duration_s, 2),
             tenant=who.tenant if who else None,
             user=who.user if who else None,
-            job_id=scope.get("path_params", {}).get("job_id"),
+            job_id=state.get("job_id") or scope.get("path_params", {}).get("job_id"),
         )
 
     def _worth_a_line(self, duration_s: float) -> bool:

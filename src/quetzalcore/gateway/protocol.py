@@ -49,7 +49,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         self._arrived()

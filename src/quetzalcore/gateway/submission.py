@@ -63,6 +63,7 @@ async def submit(
         request_id=request.state.request_id,
     )
     job, new = await gateway.parts.ledger.submit(asked, now=gateway.parts.clock())
+    request.state.job_id = job.id
     structlog.contextvars.bind_contextvars(job_id=job.id)
     if new:
         gateway.metrics.job(asked.kind, reused=job.cached, reusable=bool(asked.reuse_key))
