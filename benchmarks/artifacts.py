@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import http.server
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -37,8 +39,10 @@ print(json.dumps(asyncio.run(measured(*sys.argv[1:]))))
 async def measured(url: str, work: str) -> dict[str, float]:
     """Put or get 1 GiB in this fresh process; give seconds and by how many MiB the peak rose."""
     store = open_store(url, access_key_id=s3.ACCESS_KEY_ID, secret_access_key=s3.SECRET_ACCESS_KEY)
-    await _put(store, "small", 1)  # so that what is loaded once is not counted
-    await _get(store, "small")
+    if work == "put":
+        await _put(store, "small", 1)  # so that what is loaded once is not counted
+    else:
+        await _get(store, "small")
     before, began = _peak_mib(), time.perf_counter()
     if work == "put":
         await _put(store, "big", _GIB)
@@ -75,9 +79,49 @@ def _in_fresh_process(url: str, work: str) -> dict[str, float]:
     return figures
 
 
-def _gigabyte(name: str, url: str) -> list[Figure]:
+class _Ranges(http.server.BaseHTTPRequestHandler):
+    """Serves ranges of a file of 1 GiB as S3 does; moto reads the whole file again for each range."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Give the size."""
+        self._begin(200, 1 if self.path.endswith("small") else _GIB)
+
+    def do_GET(self) -> None:
+        """Give a range of zeros."""
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        size = 1 if self.path.endswith("small") else _GIB
+        self._begin(206, last - first + 1, f"bytes {first}-{last}/{size}")
+        self.wfile.write(bytes(last - first + 1))
+
+    def _begin(self, status: int, length: int, place: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        if place:
+            self.send_header("Content-Range", place)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _from_a_bucket() -> list[Figure]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ranges)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        return _gigabyte("S3 (ranges of zeros)", f"s3://artifacts?endpoint={endpoint}", "get")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _gigabyte(name: str, url: str, *works: str) -> list[Figure]:
     figures = []
-    for work in ("put", "get"):
+    for work in works:
         found = _in_fresh_process(url, work)
         figures.append(
             Figure(
@@ -152,16 +196,17 @@ def figures() -> list[Figure]:
     """Measure a folder, a bucket of moto's server on this host, and the keys."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = _gigabyte("folder", (folder / "store").as_uri())
+        found = _gigabyte("folder", (folder / "store").as_uri(), "put", "get")
         process, endpoint = s3.started(folder / "moto.log")
         try:
             server = s3.S3Server(endpoint=endpoint, pid=process.pid)
             client = server.client()
             client.create_bucket(Bucket=s3.BUCKET)
             client.close()
-            found += _gigabyte("S3 (moto)", server.url(""))
+            found += _gigabyte("S3 (moto)", server.url(""), "put")
         finally:
             s3.stopped(process)
+        found += _from_a_bucket()
         found.append(_beside_plain_writing(folder))
         rates = asyncio.run(_keys_a_second(folder))
     found.append(
