@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
-import socket
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from quetzalcore.errors import QuetzalError
 from quetzalcore.hypervisor import protocol
-from quetzalcore.hypervisor.channel import Channel
+from quetzalcore.hypervisor.branch import Branch, Dividing, fork, lose
 from quetzalcore.hypervisor.forks import (
     Asked,
     Bond,
@@ -34,113 +29,49 @@ from quetzalcore.hypervisor.forks import (
     bond_of,
     decide,
 )
-from quetzalcore.hypervisor.runtime import Runtime, Stats
-from quetzalcore.hypervisor.spec import Limit, VMSpec
+from quetzalcore.hypervisor.spec import VMSpec
 from quetzalcore.hypervisor.started import StartedVM, VMLost
-from quetzalcore.hypervisor.takeout import take_out
 
-__all__ = ["Branch", "Forks"]
+__all__ = ["Forks"]
 
 _TICK_S = 5.0
-_MIB = 1024**2
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_SHARED = frozenset({Limit.CPU, Limit.MEMORY, Limit.PIDS, Limit.SCRATCH})
 _SERVE_S = 10.0
-_CONFIRM_S = 3.0  # for a VM to confirm that a killed job is gone, before it is ended itself
+_OWN_PIDS = 16
+_OWN_MIB = 256  # for a VM that forks itself, so that its jobs may all use what they were given
 _log = logging.getLogger(__name__)
 
 
-class Branch:
-    """A forked job: ends alone, or with the VM that forked it."""
-
-    def __init__(self, number: int, parent: StartedVM, channel: Channel) -> None:
-        self.number = number
-        self.parent = parent
-        self.channel = channel
-        self.ended: asyncio.Future[protocol.BranchEnded] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    @property
-    def name(self) -> str:
-        """Name its part of its VM's ``/in`` and ``/out``."""
-        return str(self.number)
-
-    @property
-    def inputs(self) -> Path:
-        """Give the folder on the host that its task sees as its inputs."""
-        return self.parent.folder / "in" / self.name
-
-    @property
-    def runtime(self) -> Runtime:
-        """Give the runtime of its VM."""
-        return self.parent.runtime
-
-    def enforces(self, limit: Limit) -> bool:
-        """Say whether its runtime holds a limit for it alone."""
-        return limit not in _SHARED and self.parent.enforces(limit)
-
-    async def take_products(self, folder: Path) -> Path:
-        """Take what it made out of its VM, into a folder of its own; after ``end``."""
-        return await asyncio.to_thread(_take, self.parent, self.name, folder)
-
-    async def exit_status(self) -> int:
-        """Wait for the end; negative for a signal."""
-        return (await asyncio.shield(self.ended)).status
-
-    def terminate(self) -> None:
-        """End it: it shares a VM, so there is no time for last words."""
-        self.parent.channel.send({"type": "kill", "branch": self.number})
-
-    def stats(self) -> Stats:
-        """Say what its process and those it waited for have used; zeros until it has ended."""
-        if not self.ended.done():
-            return Stats(cpu_s=0.0, peak_memory_mib=0.0, pids=1)
-        end = self.ended.result()
-        return Stats(cpu_s=end.cpu_s, peak_memory_mib=end.peak_memory_mib, pids=0)
-
-    async def end(self) -> None:
-        """End every process of it; with the whole VM if that cannot confirm it. Idempotent."""
-        self.channel.close()
-        if not self.ended.done():
-            self.terminate()
-            await asyncio.wait({self.ended}, timeout=_CONFIRM_S)
-        if not self.ended.done():
-            await self.parent.end()
-            self.lose()
-
-    def lose(self) -> None:
-        """Note that it ended with its VM."""
-        if not self.ended.done():
-            self.ended.set_result(protocol.BranchEnded(branch=self.number, status=-signal.SIGKILL))
-
-
 class _Parent:
-    """A VM that forks and the jobs that it has forked."""
+    """A VM that forks and the ends of the jobs that it has forked."""
 
     def __init__(self, vm: StartedVM) -> None:
         self.vm = vm
-        self.branches: dict[int, Branch] = {}
         self.forked = 0
+        self._ends: dict[int, asyncio.Future[protocol.BranchEnded]] = {}
         vm.channel.on_branch = self._note
 
-    def _note(self, ended: protocol.BranchEnded) -> None:
-        branch = self.branches.get(ended.branch)
-        if branch is not None and not branch.ended.done():
-            branch.ended.set_result(ended)
-
-    async def fork(self, clock: Callable[[], float]) -> Branch:
+    async def fork(self, spec: VMSpec, clock: Callable[[], float]) -> Branch:
         self.forked += 1
-        ours, theirs = socket.socketpair()
-        branch = Branch(self.forked, self.vm, await Channel.over(ours, clock))
-        self.branches[branch.number] = branch
+        number = self.forked
+        ended = self._ends[number] = asyncio.get_running_loop().create_future()
         try:
-            self.vm.channel.send_descriptor(
-                {"type": "fork", "branch": branch.number}, theirs.fileno()
-            )
-        finally:
-            theirs.close()
-        return branch
+            return await fork(self.vm, number, ended, spec=spec, clock=clock)
+        except BaseException:
+            self.forget(number)
+            raise
+
+    def forget(self, number: int) -> None:
+        self._ends.pop(number, None)
+        self.vm.channel.send({"type": "forget", "branch": number})
+
+    def lose_all(self) -> None:
+        for number, ended in self._ends.items():
+            lose(ended, number)
+
+    def _note(self, said: protocol.BranchEnded) -> None:
+        ended = self._ends.get(said.branch)
+        if ended is not None and not ended.done():
+            ended.set_result(said)
 
 
 class Forks:
@@ -184,17 +115,19 @@ class Forks:
         if parent is None:
             return None
         try:
-            return await parent.fork(self._clock)
+            return await parent.fork(spec, self._clock)
         except OSError as error:
             self._handle(BranchEnded(at_s=self._clock(), vm_id=parent.vm.vm_id))
             raise VMLost("the VM that forks has gone", hint="it is tried again") from error
+        except BaseException:
+            self._handle(BranchEnded(at_s=self._clock(), vm_id=parent.vm.vm_id))
+            raise
 
     def release(self, branch: Branch) -> None:
         """Say that nothing of a job runs any more."""
         parent = self._parents.get(branch.parent.vm_id)
         if parent is not None:
-            parent.branches.pop(branch.number, None)
-            branch.parent.channel.send({"type": "forget", "branch": branch.number})
+            parent.forget(branch.number)
         self._handle(BranchEnded(at_s=self._clock(), vm_id=branch.parent.vm_id))
 
     def parents(self) -> tuple[StartedVM, ...]:
@@ -243,6 +176,12 @@ class Forks:
         if not (vm.channel.serving.done() and vm.channel.serving.result()):
             await vm.remove()
             raise VMLost("the VM does not fork", hint="the job gets a VM of its own")
+        if isinstance(vm.machine, Dividing):
+            try:
+                vm.machine.divide()
+            except OSError:
+                await vm.remove()
+                raise
         return vm
 
     def _miss(self, vm_id: str) -> None:
@@ -256,8 +195,7 @@ class Forks:
     @staticmethod
     async def _bury(parent: _Parent) -> None:
         await parent.vm.remove()
-        for branch in parent.branches.values():
-            branch.lose()
+        parent.lose_all()
 
     async def _tick(self) -> None:
         while True:
@@ -265,49 +203,14 @@ class Forks:
             self._handle(Ticked(at_s=self._clock()))
 
 
-def _take(parent: StartedVM, name: str, folder: Path) -> Path:
-    target = folder / "out"
-    if isinstance(parent.machine, _WithSpace):  # a walled VM's /out is memory of its own
-        target.mkdir(parents=True, exist_ok=True)
-        out = _open_folders(parent.machine.space, "out", name)
-        try:
-            take_out(out, target, size=parent.spec.scratch_mib * _MIB)
-        finally:
-            os.close(out)
-        return target
-    made = parent.folder / "out" / name
-    if made.is_dir() and not made.is_symlink():
-        folder.mkdir(parents=True, exist_ok=True)
-        made.rename(target)
-    return target
-
-
-def _open_folders(descriptor: int, *names: str) -> int:
-    opened = os.dup(descriptor)
-    for name in names:
-        outer, opened = opened, -1
-        try:
-            opened = os.open(name, _FOLDER, dir_fd=outer)
-        finally:
-            os.close(outer)
-    return opened
-
-
-@runtime_checkable
-class _WithSpace(Protocol):
-    """A machine whose files are memory; ``space`` is a descriptor of the folder that holds ``out``."""
-
-    space: int
-
-
 def _room_for(bond: Bond, limits: ForkLimits) -> VMSpec:
     """Give the size of a VM that holds as many jobs of the bond as run at once."""
     return VMSpec(
         cpus=bond.cpus * limits.at_once,
-        memory_mib=bond.memory_mib * limits.at_once,
+        memory_mib=bond.memory_mib * limits.at_once + _OWN_MIB,
         vgpu=bond.vgpu,
         wall_s=float(limits.in_all) * 3600,
-        pids=bond.pids * limits.at_once,
+        pids=bond.pids * limits.at_once + _OWN_PIDS,
         scratch_mib=bond.scratch_mib * limits.at_once,
         tenant=bond.tenant,
         trust=bond.trust,

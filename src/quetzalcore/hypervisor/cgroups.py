@@ -29,6 +29,7 @@ _PATIENCE = 1000
 _OPTIONAL = ("memory.memsw.limit_in_bytes", "memory.swap.max")  # kernels without swap accounting
 _opened = itertools.count()
 _V2_CONTROLLERS = "+cpu +memory +pids"
+_OWN_LEAF = "guest"  # where the processes of a divided group are that belong to no group below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,28 @@ class Group:
         """Move a process, with all its threads, into every directory; its later children follow."""
         for path in self.paths():
             _write(path / "cgroup.procs", str(pid))
+
+    def divide(self) -> None:
+        """Let groups below have limits of their own; version 2 wants no process beside them."""
+        if self.version == 1:
+            return
+        (top,) = self.paths()
+        leaf = top / _OWN_LEAF
+        leaf.mkdir(exist_ok=True)
+        for pid in _read(top / "cgroup.procs").split():
+            with contextlib.suppress(ProcessLookupError):
+                _write(leaf / "cgroup.procs", pid)
+        _write(top / "cgroup.subtree_control", _V2_CONTROLLERS)
+
+    def within(self, name: str) -> Group:
+        """Make a group below, whose processes this one's limits hold too."""
+        group = Group(
+            version=self.version,
+            directories={key: path / name for key, path in self.directories.items()},
+        )
+        for path in group.paths():
+            path.mkdir()
+        return group
 
     def pids(self) -> frozenset[int]:
         """Give the pids of the processes inside, below too; every directory holds the same."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quetzalcore.errors import BadParameter, QuetzalError
-from quetzalcore.hypervisor.branching import Branch
+from quetzalcore.hypervisor.branch import Branch
 from quetzalcore.hypervisor.channel import Listener
 from quetzalcore.hypervisor.folders import Folders
 from quetzalcore.hypervisor.inputs import place

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from quetzalcore.hypervisor.branching import Branch, Forks
+from quetzalcore.hypervisor.branch import Branch
+from quetzalcore.hypervisor.branching import Forks
 from quetzalcore.hypervisor.choice import choose
 from quetzalcore.hypervisor.folders import Folders
 from quetzalcore.hypervisor.forks import ForkLimits

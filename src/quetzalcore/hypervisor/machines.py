@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import os
 import shutil
 import signal
@@ -99,6 +100,23 @@ class WalledMachine:
         self.limits = spec
         self.group.limit(group_limits(spec))
         resize_space(self.space, spec.scratch_mib * _MIB)
+
+    def divide(self) -> None:
+        """Make it ready to hold groups below its own."""
+        self.group.divide()
+
+    def branch(self, name: str, pid: int, spec: VMSpec) -> Group:
+        """Move one of its processes into a new group with these limits; ``OSError`` if it is not one."""
+        if pid not in self.group.pids():
+            raise ProcessLookupError(errno.ESRCH, "a forked job is no process of its machine")
+        group = self.group.within(name)
+        try:
+            group.limit(group_limits(spec))
+            group.add(pid)
+        except OSError:
+            group.remove()
+            raise
+        return group
 
     def stats(self) -> Stats:
         """Measure; after ``end``, what it had used at its end."""

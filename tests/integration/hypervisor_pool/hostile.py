@@ -220,3 +220,29 @@ def sums(_: TaskContext) -> Mapping[str, Any]:
         "misses": sum(kernel.total.stats.cache_misses.values()),
         "first_s": first_s,
     }
+
+
+def eats_memory(_: TaskContext) -> Mapping[str, Any]:
+    eaten = []
+    while True:
+        eaten.append(b"x" * (1 << 20))
+
+
+def forks_without_end(_: TaskContext) -> Mapping[str, Any]:
+    while True:
+        if os.fork() == 0:
+            time.sleep(60)
+
+
+def spins(task: TaskContext) -> Mapping[str, Any]:
+    until = time.process_time() + task.params["cpu_s"]
+    while time.process_time() < until:
+        pass
+    return {"cpu_s": time.process_time()}
+
+
+def touches(task: TaskContext) -> Mapping[str, Any]:
+    """Hold so many MiB for a moment, while others run."""
+    held = bytearray(os.urandom(1 << 20) * task.params["mib"])
+    time.sleep(task.params["s"])
+    return {"mib": len(held) >> 20}

@@ -96,3 +96,26 @@ def test_processes_are_found_in_what_a_runtime_made_below(tmp_path) -> None:
     (tmp_path / "box").mkdir()
     (tmp_path / "box" / "cgroup.procs").write_text("13\n")
     assert group.pids() == {11, 12, 13}
+
+
+def test_a_divided_group_of_version_2_holds_no_process_itself(tmp_path) -> None:
+    group = group_of(tmp_path, 2, {"cgroup.procs": "11\n", "cgroup.subtree_control": ""})
+    (tmp_path / "guest").mkdir()
+    (tmp_path / "guest" / "cgroup.procs").write_text("")
+    group.divide()
+    assert (tmp_path / "guest" / "cgroup.procs").read_text() == "11"
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
+
+
+def test_groups_below_are_made_in_every_directory_once(tmp_path) -> None:
+    cpu, memory = tmp_path / "cpu", tmp_path / "memory"
+    for path in (cpu, memory):
+        path.mkdir()
+    group = Group(version=1, directories={"cpu": cpu, "cpuacct": cpu, "memory": memory})
+    group.divide()
+    below = group.within("job-1")
+    assert below.paths() == (cpu / "job-1", memory / "job-1")
+    with pytest.raises(FileExistsError):
+        group.within("job-1")
+    below.remove()
+    assert not (cpu / "job-1").exists()

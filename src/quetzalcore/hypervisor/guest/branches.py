@@ -49,6 +49,8 @@ def serve() -> Any:  # noqa: ANN401 -- a JSON object
                 host.detach()
                 signal.set_wakeup_fd(-1)
                 os.closerange(wire.CHANNEL + 1, _DESCRIPTORS)
+                if jobs.introduce:  # the kernel tells the host who speaks, and it limits us alone
+                    wire.send({"type": "born"})
                 return wire.receive()
 
 
@@ -106,6 +108,7 @@ class _Jobs:
 
     def __init__(self) -> None:
         self._branch: dict[int, int] = {}
+        self.introduce = False
 
     def obey(self, heard: _Heard) -> bool:
         """Do what the host has said; True in a child, for which it is over."""
@@ -116,6 +119,7 @@ class _Jobs:
             elif said["type"] == "forget":
                 forget(said["branch"])
             elif self.fork(said["branch"], heard.channels.pop(0)):
+                self.introduce = said["introduce"]
                 return True
         return False
 
