@@ -14,6 +14,7 @@ __all__ = ["take_out"]
 _DEPTH = 10  # deeper than any collector accepts
 _ENTRIES = 10_000
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe must not hold us up
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -60,19 +61,26 @@ def _copy(source: int, into: int, left: _Left, depth: int) -> None:
 
 
 def _copy_file(name: str, parent: int, into: int, size: int, left: _Left) -> None:
-    writing = os.open(name, _NEW, 0o644, dir_fd=into)
+    reading = os.open(name, _FILE, dir_fd=parent)
     try:
-        if size > left.size:
-            with contextlib.suppress(OSError):  # longer than this file system can say
-                os.truncate(writing, size)
+        if not stat.S_ISREG(os.fstat(reading).st_mode):  # swapped since it was looked at
+            os.mkfifo(name, 0o600, dir_fd=into)
             return
-        left.size -= size
-        reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        writing = os.open(name, _NEW, 0o644, dir_fd=into)
         try:
-            offset = 0
-            while offset < size and (count := os.sendfile(writing, reading, offset, size - offset)):
-                offset += count
+            _copy_bytes(reading, writing, size, left)
         finally:
-            os.close(reading)
+            os.close(writing)
     finally:
-        os.close(writing)
+        os.close(reading)
+
+
+def _copy_bytes(reading: int, writing: int, size: int, left: _Left) -> None:
+    if size > left.size:
+        with contextlib.suppress(OSError):  # longer than this file system can say
+            os.truncate(writing, size)
+        return
+    left.size -= size
+    offset = 0
+    while offset < size and (count := os.sendfile(writing, reading, offset, size - offset)):
+        offset += count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,30 @@ def test_taking_out_copies_contents_exactly(out, taken) -> None:
     content = os.urandom(300_000)
     (out / "a").write_bytes(content)
     assert (taken(out) / "a").read_bytes() == content
+
+
+def test_a_pipe_that_is_swapped_in_for_a_file_holds_nobody_up_and_is_refused(
+    out, tmp_path, monkeypatch
+) -> None:
+    (out / "map.csv").write_text("1,2")
+    target, look = tmp_path / "taken", os.stat
+    target.mkdir()
+
+    def swapping(name, *, dir_fd, follow_symlinks):
+        seen = look(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        (out / "map.csv").unlink()
+        os.mkfifo(out / "map.csv")
+        return seen
+
+    monkeypatch.setattr(os, "stat", swapping)
+    descriptor = os.open(out, os.O_RDONLY)
+    taker = threading.Thread(
+        target=take_out, args=(descriptor, target), kwargs={"size": 1 << 20}, daemon=True
+    )
+    taker.start()
+    taker.join(5)
+    assert not taker.is_alive(), "a pipe without a writer has held up the host"
+    os.close(descriptor)
+    monkeypatch.undo()
+    with pytest.raises(BadProduct, match="map.csv"):
+        collect(target)
