@@ -194,7 +194,7 @@ def test_a_pipe_that_is_swapped_in_for_a_file_holds_nobody_up_and_is_refused(
     target, look = tmp_path / "taken", os.stat
     target.mkdir()
 
-    def swapping(name, *, dir_fd, follow_symlinks):
+    def swapping(name, *, dir_fd, follow_symlinks) -> os.stat_result:
         seen = look(name, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
         (out / "map.csv").unlink()
         os.mkfifo(out / "map.csv")
@@ -210,5 +210,5 @@ def test_a_pipe_that_is_swapped_in_for_a_file_holds_nobody_up_and_is_refused(
     assert not taker.is_alive(), "a pipe without a writer has held up the host"
     os.close(descriptor)
     monkeypatch.undo()
-    with pytest.raises(BadProduct, match="map.csv"):
+    with pytest.raises(BadProduct, match=r"map\.csv"):
         collect(target)
