@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from quetzalcore.jobs.ledger import TenantLoad
 from quetzalcore.jobs.model import Job, Node, Resources
 
 __all__ = ["Book", "Differences", "Held", "held_by"]
@@ -81,6 +82,18 @@ class Book:
             if self._of_job.get(held.job_id) == attempt_id:
                 del self._of_job[held.job_id]
         return held
+
+    def loads(self) -> tuple[TenantLoad, ...]:
+        """Give what each tenant's live attempts hold."""
+        cpus: dict[str, float] = {}
+        running: dict[str, int] = {}
+        for held in self._attempts.values():
+            cpus[held.tenant] = cpus.get(held.tenant, 0.0) + held.resources.cpus
+            running[held.tenant] = running.get(held.tenant, 0) + 1
+        return tuple(
+            TenantLoad(tenant=tenant, running=count, cpus=round(cpus[tenant], 6))
+            for tenant, count in running.items()
+        )
 
     def free(self, node: Node) -> Resources:
         """Give what a node has beyond what its live attempts hold."""

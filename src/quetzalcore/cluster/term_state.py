@@ -1,0 +1,84 @@
+"""What the works of one term share: who runs what where, and what wakes whom."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Collection, Iterable, Sequence
+
+from quetzalcore.cluster import reports
+from quetzalcore.cluster.book import Book
+from quetzalcore.cluster.engine import AgentLink
+from quetzalcore.cluster.master_config import MasterConfig, Seams
+from quetzalcore.cluster.messages import Stop
+from quetzalcore.cluster.status import Tally
+from quetzalcore.jobs.ledger import LedgerUnavailable, Report
+from quetzalcore.jobs.model import Node
+
+__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState"]
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0  # while something cannot be reached
+LONG_POLL_S = 20.0  # a long poll's patience
+
+log = logging.getLogger(__name__)
+
+
+class TermState:
+    """One epoch's knowledge.
+
+    ``wake`` says that something may be admitted now, ``look`` that the nodes are to be looked at,
+    ``cancels`` that a job may have been cancelled. ``heard_at`` has the nodes that can be reached.
+    """
+
+    def __init__(self, seams: Seams, config: MasterConfig, *, epoch: int, tally: Tally) -> None:
+        self.seams = seams
+        self.config = config
+        self.epoch = epoch
+        self.tally = tally
+        self.book = Book()
+        self.nodes: dict[str, Node] = {}
+        self.heard_at: dict[str, float] = {}
+        self.changed_at = 0.0
+        self.starting: set[str] = set()
+        self.wake, self.look, self.cancels = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def told(self, node: str) -> set[str]:
+        """Give a node's attempts whose start is not on its way."""
+        return {held.attempt_id for held in self.book.of_node(node)} - self.starting
+
+    async def settle(
+        self, link: AgentLink, node: str, holds: Collection[str], *, before: Collection[str]
+    ) -> None:
+        """Requeue what the agent has lost, stop what it should not have."""
+        found = self.book.compare(node, holds, before=before)
+        if found.lost:
+            log.warning("node %s has lost %d attempts", node, len(found.lost))
+            await self.record(reports.lost(found.lost, now=self.seams.clock()))
+            self.forget(held.attempt_id for held in found.lost)
+        if found.unknown:
+            await link.command(
+                Stop(epoch=self.epoch, attempt_ids=found.unknown, reason="superseded")
+            )
+
+    async def record(self, said: Sequence[Report]) -> tuple[str, ...]:
+        """Write reports into the ledger, as often as it takes; give the attempts that are not live."""
+        pause_s = FIRST_PAUSE_S
+        while said:
+            try:
+                return await self.seams.ledger.record(said, epoch=self.epoch)
+            except LedgerUnavailable as error:
+                log.warning("%s; trying again", error)
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        return ()
+
+    def forget(self, attempt_ids: Iterable[str]) -> None:
+        """Drop attempts that live no more; what they held may be given to others at once."""
+        dropped = [self.book.drop(attempt_id) for attempt_id in tuple(attempt_ids)]
+        if any(dropped):
+            self.wake.set()
+
+    def time(self) -> float:
+        """Give the event loop's time."""
+        return asyncio.get_running_loop().time()
