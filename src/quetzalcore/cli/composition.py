@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import quetzalcore
 from quetzalcore.cli.clock import now
 from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cli.store_links import links_for
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
 from quetzalcore.cluster.engine import Engine
@@ -27,7 +28,6 @@ from quetzalcore.identity.bootstrap import FIRST_TENANT
 from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.sql import SqlIdentityStore, open_identity_store
 from quetzalcore.jobs.artifacts import ArtifactStore
-from quetzalcore.jobs.links import FileLinks, SignedLinks
 from quetzalcore.jobs.quota import Quota
 from quetzalcore.jobs.sql import (
     SqlLeadership,
@@ -214,11 +214,10 @@ def _science(settings: Settings) -> dict[str, str]:
 
 def _store(settings: Settings, files: HostFiles, secret: bytes) -> ArtifactStore:
     """Open the artifact store; agents on other hosts reach a folder through the gateway."""
-    local = settings.engine == "local"
-    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    url = settings.artifacts_url or files.artifacts.as_uri()
     return open_store(
-        settings.artifacts_url or files.artifacts.as_uri(),
-        links=FileLinks() if local else SignedLinks(base_url=base, secret=secret),
+        url,
+        links=links_for(settings, url, secret=secret),
         access_key_id=settings.s3_access_key_id,
         secret_access_key=settings.s3_secret_access_key.get_secret_value(),
     )
