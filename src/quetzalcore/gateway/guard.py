@@ -87,7 +87,7 @@ async def authenticate(request: Request, gateway: Gateway, access: Access) -> Pr
         raise
     request.state.principal = who
     structlog.contextvars.bind_contextvars(tenant=who.tenant, user=who.user)
-    verdict = await gateway.parts.limiter.hit("requests", who.key_id or who.user)
+    verdict = await gateway.meter.count(who.key_id or who.user)
     request.state.extra_headers = _rate_headers(verdict)
     if not verdict.allowed:
         raise TooManyRequests(verdict.reset_s)

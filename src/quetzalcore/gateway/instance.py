@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from quetzalcore.gateway.authentication import Authenticator
 from quetzalcore.gateway.health import Checkup
+from quetzalcore.gateway.metering import Meter
 from quetzalcore.gateway.metrics import GatewayMetrics
 from quetzalcore.gateway.parts import GatewayParts
 from quetzalcore.gateway.watching import Watcher
@@ -28,6 +29,7 @@ class Gateway:
         self.authenticator = Authenticator(
             parts.identity, parts.clock, ttl_s=parts.config.key_cache_s
         )
+        self.meter = Meter(parts.limiter)
         self.watcher = Watcher(parts.ledger)
         self.metrics = GatewayMetrics(parts.config.instance)
         self.checkup = Checkup(parts, self.metrics, lambda: self.draining)

@@ -25,8 +25,8 @@ Clock = Callable[[], dt.datetime]
 class Limiter(Protocol):
     """Counts requests by rule and caller."""
 
-    async def hit(self, rule: str, who: str) -> Verdict:
-        """Count one request of somebody under a rule, ``requests`` or ``login``."""
+    async def hit(self, rule: str, who: str, *, cost: int = 1) -> Verdict:
+        """Count requests of somebody under a rule, ``requests`` or ``login``: all of ``cost`` or none."""
         ...
 
 

@@ -85,20 +85,20 @@ class RateLimiter:
         self._retry_at = 0.0
         self._away = False
 
-    async def hit(self, rule: str, who: str) -> Verdict:
-        """Count one request of somebody under a rule; a refused one is not counted."""
+    async def hit(self, rule: str, who: str, *, cost: int = 1) -> Verdict:
+        """Count requests of somebody under a rule, all of ``cost`` or none: refused ones are not counted."""
         item = self._rule(rule)
         if who in self._exempt:
             return Verdict(allowed=True, limit=item.amount, remaining=item.amount, reset_s=0.0)
         if self._shared is not None and self._monotonic() >= self._retry_at:
             try:
-                verdict = await self._ask(self._shared, item, rule, who)
+                verdict = await self._ask(self._shared, item, (rule, who), cost)
             except _FAILURES as error:
                 self._redis_is_away(error)
             else:
                 self._redis_is_back()
                 return verdict
-        return await self._ask(self._alone, item, rule, who)
+        return await self._ask(self._alone, item, (rule, who), cost)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -114,10 +114,14 @@ class RateLimiter:
             ) from None
 
     async def _ask(
-        self, limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, rule: str, who: str
+        self,
+        limiter: SlidingWindowCounterRateLimiter,
+        item: RateLimitItem,
+        names: tuple[str, str],
+        cost: int,
     ) -> Verdict:
-        allowed = await limiter.hit(item, rule, who)
-        window = await limiter.get_window_stats(item, rule, who)
+        allowed = await limiter.hit(item, *names, cost=cost)
+        window = await limiter.get_window_stats(item, *names)
         return Verdict(
             allowed=allowed,
             limit=item.amount,
