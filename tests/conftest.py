@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.servers.postgres import postgres_url  # noqa: F401 -- a fixture
 from tests.servers.redis import redis_url  # noqa: F401 -- a fixture
 from tests.servers.s3 import s3_server  # noqa: F401 -- a fixture
 from tests.servers.third_party import misbehaving_kinds  # noqa: F401 -- a fixture
+
+# How long an example takes says more about the machine's load than about us: benchmarks/ times things.
+settings.register_profile("untimed", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("untimed")
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
