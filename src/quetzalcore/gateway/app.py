@@ -66,6 +66,7 @@ def create_app(parts: GatewayParts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """End what the instance began."""
         yield
         await gateway.close()
 

@@ -52,9 +52,11 @@ def guarded(access: Access, bodies: Bodies = Bodies.JSON) -> type[APIRoute]:
         """A route behind its guard: authentication comes before anything of the body is read."""
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """Put the guard before the framework's handler."""
             inner = super().get_route_handler()
 
             async def handle(request: Request) -> Response:
+                """Let those in who may, with a body that keeps to its limits."""
                 gateway = gateway_of(request)
                 if access is not Access.PUBLIC:
                     await authenticate(request, gateway, access)

@@ -75,6 +75,7 @@ def create_master_app(parts: GatewayParts, master: MasterLike) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """End what the instance began."""
         yield
         await gateway.close()
 

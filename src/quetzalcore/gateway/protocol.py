@@ -19,6 +19,8 @@ def patient_protocol(header_s: float) -> type[HttpToolsProtocol]:
     """Give the protocol class that waits ``header_s`` for a request's headers and no longer."""
 
     class Protocol(_Protocol):
+        """The protocol with this patience."""
+
         patience_s = header_s
 
     return Protocol

@@ -128,6 +128,7 @@ async def finish(gateway: Gateway, upload: Upload) -> Upload:
     digest = hashlib.sha256()
 
     async def joined() -> AsyncIterator[bytes]:
+        """Give the parts one after the other, and hash them on the way."""
         for part in chain:
             async for chunk in parts.store.get(part.key):
                 digest.update(chunk)

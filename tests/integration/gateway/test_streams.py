@@ -207,3 +207,65 @@ def test_a_page_of_another_origin_gets_no_socket(gateway: LiveGateway) -> None:
             return refused.response.status_code
 
     assert asyncio.run(conversation()) == 403
+
+
+def test_a_socket_forgets_jobs_and_watches_no_more_than_its_share() -> None:
+    with live(heartbeat_s=0.2, socket_jobs=1) as gateway:
+        first, second = _submit(gateway), _submit(gateway)
+
+        async def conversation() -> list[str]:
+            told = []
+            async with connect(
+                gateway.url.replace("http", "ws") + "/ws",
+                additional_headers=gateway.headers("ada"),
+                proxy=None,
+            ) as socket:
+
+                async def ask(**order: object) -> None:
+                    await socket.send(json.dumps(order))
+                    told.append(json.loads(await socket.recv())["type"])
+
+                await ask(type="subscribe", job_id=first)
+                await ask(type="subscribe", job_id=second)
+                await socket.send(json.dumps({"type": "unsubscribe", "job_id": first}))
+                await ask(type="subscribe", job_id=second)
+            return told
+
+        assert asyncio.run(conversation()) == ["state", "error", "state"]
+
+
+def test_a_revoked_key_loses_its_stream_and_its_socket() -> None:
+    with live(heartbeat_s=0.1, key_cache_s=0.0) as gateway:
+        job_id = _submit(gateway)
+
+        async def conversation() -> None:
+            identity = gateway.platform.parts.identity
+            async with connect(
+                gateway.url.replace("http", "ws") + "/ws",
+                additional_headers=gateway.headers("ada"),
+                proxy=None,
+            ) as socket:
+                await socket.send(json.dumps({"type": "subscribe", "job_id": job_id}))
+                await socket.recv()
+                gateway.call(identity.disable_user("ada"))
+                async with asyncio.timeout(5):
+                    await socket.wait_closed()
+
+        url = f"{gateway.url}/api/jobs/{job_id}/events"
+        with httpx.stream("GET", url, headers=gateway.headers("ada"), timeout=10) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            asyncio.run(conversation())
+            list(lines)  # ends by itself
+
+
+def test_an_instance_that_is_full_sends_watchers_elsewhere() -> None:
+    with live(streams=1) as gateway:
+        job_id = _submit(gateway)
+        url = f"{gateway.url}/api/jobs/{job_id}/events"
+        with httpx.stream("GET", url, headers=gateway.headers("ada"), timeout=10) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            refused = httpx.get(url, headers=gateway.headers("ada"))
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]

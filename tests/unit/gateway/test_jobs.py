@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 from tests.servers.gateway import MemoryPlatform, talk
 
@@ -92,5 +94,58 @@ def test_nobody_gets_in_without_a_key() -> None:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["code"] == "not_authenticated"
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+    talk(conversation)
+
+
+def test_what_a_job_wrote_is_read_as_lines_or_as_text() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        ada = platform.headers("ada")
+        job_id = await _submit(platform, client)
+        attempt = await platform.begin(job_id)
+        for text in ("one", "two"):
+            await platform.tell(job_id, attempt, "log", {"level": "info", "text": text})
+        path = f"/api/jobs/{job_id}/logs"
+        lines = (await client.get(path, headers=ada)).json()
+        assert [each["text"] for each in lines["items"]] == ["one", "two"]
+        rest = await client.get(path, params={"after": lines["next_after"]}, headers=ada)
+        assert rest.json() == {"items": [], "next_after": lines["next_after"]}
+        plain = await client.get(path, headers={**ada, "Accept": "text/plain"})
+        assert plain.text == "one\ntwo\n"
+
+    talk(conversation)
+
+
+def test_numbers_that_json_does_not_have_become_null() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        job_id = await _submit(platform, client)
+        result = {"a": float("nan"), "b": [1.0, float("inf")]}
+        await platform.succeed(job_id, await platform.begin(job_id), result)
+        answer = await client.get(f"/api/jobs/{job_id}", headers=platform.headers("ada"))
+        assert answer.json()["result"] == {"a": None, "b": [1.0, None]}
+
+    talk(conversation)
+
+
+def test_a_waiting_submission_answers_with_the_ended_job() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        done = asyncio.Event()
+        worker = asyncio.create_task(platform.run_all({"echo": "x"}, until=done))
+        answer = await client.post(
+            "/api/jobs?wait=10", json={"kind": "noop"}, headers=platform.headers("ada")
+        )
+        done.set()
+        await worker
+        assert answer.json()["state"] == "succeeded"
+
+    talk(conversation)
+
+
+def test_a_job_asks_for_the_resources_that_its_owner_wants() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        job_id = await _submit(platform, client, resources={"memory_mib": 4096}, wall_s=60)
+        request = (await platform.ledger.get(job_id)).request
+        assert (request.resources.memory_mib, request.resources.cpus) == (4096, 1.0)
+        assert request.wall_s == 60
 
     talk(conversation)
