@@ -193,7 +193,10 @@ def _take(parent: StartedVM, name: str, folder: Path) -> Path:
     target = folder / "out"
     if isinstance(parent.machine, Dividing):  # a walled VM's /out is memory of its own
         target.mkdir(parents=True, exist_ok=True)
-        out = _open_folders(parent.machine.space, "out", name)
+        try:
+            out = _open_folders(parent.machine.space, "out", name)
+        except FileNotFoundError:
+            return target  # it ended before it made its folder, or has removed it
         try:
             take_out(out, target, size=parent.spec.scratch_mib * _MIB)
         finally:

@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import quetzalcore
@@ -20,6 +21,7 @@ from quetzalcore.hypervisor.spec import Limit, Tier, VMSpec
 __all__ = ["Birth", "StartedVM", "VMLost", "guest_command", "installed_modules", "start"]
 
 _SITE = frozenset({"site-packages", "dist-packages"})
+_KINDS = "quetzalcore.workloads"  # the group of entry points by which packages add kinds
 _READY_S = 60.0  # a cold numeric VM on a busy host takes seconds
 
 
@@ -172,11 +174,19 @@ def guest_command(tier: Tier, kernels: Path, modules: Sequence[Path]) -> Sequenc
 
 
 def installed_modules() -> tuple[Path, ...]:
-    """Give the folders of installed modules: our own, and what the interpreter's site added.
+    """Give the folders of installed modules: our own, what the interpreter's site added, added kinds.
 
     Neither the working folder nor a script's own: a tenant's VM has no business there.
     """
     own = Path(quetzalcore.__file__).parents[1]
     paths = [Path(path) for path in sys.path]
     first = next((i for i, path in enumerate(paths) if path.name in _SITE), len(paths))
-    return tuple(dict.fromkeys([own, *(path for path in paths[first:] if path.is_dir())]))
+    site = (path for path in paths[first:] if path.is_dir())
+    return tuple(dict.fromkeys([own, *site, *_folders_of_kinds()]))
+
+
+def _folders_of_kinds() -> Iterator[Path]:
+    """Find where packages that add kinds lie, for example by PYTHONPATH: what is offered must run."""
+    for point in entry_points(group=_KINDS):
+        if point.dist is not None:
+            yield Path(str(point.dist.locate_file("")))
