@@ -10,25 +10,26 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from quetzalcore.cluster.vms import VMs
-from quetzalcore.hypervisor.choice import choose
-from quetzalcore.hypervisor.choosing import ORDER
+from quetzalcore.hypervisor.choosing import pick
 from quetzalcore.hypervisor.hypervisor import Hypervisor
 from quetzalcore.hypervisor.opening import open_runtimes
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
 from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
-from quetzalcore.hypervisor.spec import Tier, Trust
+from quetzalcore.hypervisor.spec import Limit, Tier, Trust
 from quetzalcore.jobs.model import Node, Resources
 
 __all__ = ["HostSettings", "describe", "find_runtimes", "open_host", "trust_of"]
 
 _MEMORY_SHARE = 0.8  # the rest is for the platform and the system
+_SCRATCH_PART = 3  # of a node's memory, this many parts are memory to one of scratch space
 _MIB = 1 << 20
 
 
 class HostSettings(BaseModel):
     """What an operator may say of a node.
 
-    ``silence_s`` is how long an agent with nothing to run waits for a master before it leaves.
+    ``memory_mib`` is what jobs may be given as memory; behind walls a third as much again is their scratch
+    space, which is memory too. ``silence_s`` is how long an agent with nothing to run waits for a master before it leaves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,7 @@ class HostSettings(BaseModel):
     vgpus: int = 0
     warm_bare: int = 1
     warm_numeric: int = 1
+    kernels: Path | None = None
     silence_s: float = 60.0
     address: str = "local"
 
@@ -62,21 +64,20 @@ async def open_host(settings: HostSettings) -> AsyncIterator[tuple[Node, VMs]]:
             runtimes=runtimes,
             warm={tier: count for tier, count in warm.items() if count},
             trust=trust,
+            kernels=settings.kernels,
         ) as vms:
-            yield describe(settings, choose(runtimes, trust).probe(), trust), vms
+            yield describe(settings, pick(runtimes, trust).probe(), trust), vms
 
 
 @contextmanager
 def find_runtimes(settings: HostSettings) -> Iterator[tuple[Runtime, ...]]:
-    """Open the runtime of a name, or for ``auto`` all that work here, the strongest first."""
+    """Open the runtime of a name, or for ``auto`` all that are here; none is tried yet."""
     if settings.runtime == "process":  # needs nothing that would have to be opened
         yield (ProcessRuntime(),)
         return
     with open_runtimes(settings.node_id) as opened:
         if settings.runtime == "auto":
-            able = [one for one in opened.capabilities if one.available]
-            able.sort(key=lambda one: (-len(one.enforces), ORDER.index(one.name)))
-            yield tuple(opened.by_name[one.name] for one in able)
+            yield opened.in_order()
             return
         if settings.runtime not in opened.by_name:
             raise CannotEnforce(
@@ -88,11 +89,12 @@ def find_runtimes(settings: HostSettings) -> Iterator[tuple[Runtime, ...]]:
 
 def describe(settings: HostSettings, walls: Capabilities, trust: Trust) -> Node:
     """Say what the node has and what its runtime enforces."""
+    memory_mib, scratch_mib = _rooms(settings, walls)
     total = Resources(
         cpus=settings.cpus or float(_cores()),
-        memory_mib=settings.memory_mib or int(_physical_memory_mib() * _MEMORY_SHARE),
+        memory_mib=memory_mib,
         vgpus=settings.vgpus,
-        scratch_mib=_free_disk_mib(settings.folder) // 2,
+        scratch_mib=scratch_mib,
     )
     return Node(
         id=settings.node_id,
@@ -105,10 +107,21 @@ def describe(settings: HostSettings, walls: Capabilities, trust: Trust) -> Node:
     )
 
 
+def _rooms(settings: HostSettings, walls: Capabilities) -> tuple[int, int]:
+    """Give memory and scratch space; behind walls scratch is memory too, so both come out of one."""
+    memory_mib = int(_physical_memory_mib() * _MEMORY_SHARE)
+    if Limit.SCRATCH not in walls.enforces:
+        return settings.memory_mib or memory_mib, _free_disk_mib(settings.folder) // 2
+    if settings.memory_mib:
+        return settings.memory_mib, settings.memory_mib // _SCRATCH_PART
+    scratch_mib = memory_mib // (_SCRATCH_PART + 1)
+    return memory_mib - scratch_mib, scratch_mib
+
+
 def trust_of(runtimes: Sequence[Runtime]) -> Trust:
     """Say whose work a node may run: a tenant's if a runtime enforces every limit, else its owner's."""
     try:
-        choose(runtimes, Trust.TENANT)
+        pick(runtimes, Trust.TENANT)
     except CannotEnforce:
         return Trust.OWNER
     return Trust.TENANT

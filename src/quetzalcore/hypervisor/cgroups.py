@@ -26,6 +26,7 @@ _MIB = 1024.0**2
 _V2 = 2
 _POLL_S = 0.002
 _PATIENCE = 1000
+_LINKS_OF_A_LEAF = 2
 _OPTIONAL = ("memory.memsw.limit_in_bytes", "memory.swap.max")  # kernels without swap accounting
 _opened = itertools.count()
 _V2_CONTROLLERS = "+cpu +memory +pids"
@@ -46,20 +47,20 @@ class Group:
     def limit(self, limits: GroupLimits) -> None:
         """Set or change the limits; processes inside feel them at once."""
         if self.version == 1:
-            now = int(_read(self.directories["memory"] / "memory.limit_in_bytes") or 0)
+            now = int(_read(f"{self.directories['memory']}/memory.limit_in_bytes") or 0)
             settings = settings_v1(limits, now)
         else:
             settings = settings_v2(limits)
         for controller, file, value in settings:
-            path = self.directories[controller] / file
-            if file in _OPTIONAL and not path.exists():
+            path = f"{self.directories[controller]}/{file}"
+            if file in _OPTIONAL and not os.access(path, os.F_OK):
                 continue
             _write(path, value)
 
     def add(self, pid: int) -> None:
         """Move a process, with all its threads, into every directory; its later children follow."""
         for path in self.paths():
-            _write(path / "cgroup.procs", str(pid))
+            _write(f"{path}/cgroup.procs", str(pid))
 
     def divide(self) -> None:
         """Let groups below have limits of their own; version 2 wants no process beside them."""
@@ -68,10 +69,10 @@ class Group:
         (top,) = self.paths()
         leaf = top / _OWN_LEAF
         leaf.mkdir(exist_ok=True)
-        for pid in _read(top / "cgroup.procs").split():
+        for pid in _read(f"{top}/cgroup.procs").split():
             with contextlib.suppress(ProcessLookupError):
-                _write(leaf / "cgroup.procs", pid)
-        _write(top / "cgroup.subtree_control", _V2_CONTROLLERS)
+                _write(f"{leaf}/cgroup.procs", pid)
+        _write(f"{top}/cgroup.subtree_control", _V2_CONTROLLERS)
 
     def within(self, name: str) -> Group:
         """Make a group below, whose processes this one's limits hold too."""
@@ -87,7 +88,9 @@ class Group:
         """Give the pids of the processes inside, below too; every directory holds the same."""
         top = self.directories.get("memory", self.paths()[0])
         return frozenset(
-            int(pid) for path in (top, *_below(top)) for pid in _read(path / "cgroup.procs").split()
+            int(pid)
+            for path in (top, *_below(top))
+            for pid in _read(f"{path}/cgroup.procs").split()
         )
 
     def stats(self) -> Stats:
@@ -97,7 +100,7 @@ class Group:
     def cpu_quota_us(self) -> int:
         """Read back the CPU time allowed in each period; 0 where there is no limit."""
         path = self.directories["cpu"]
-        text = _read(path / "cpu.max") or _read(path / "cpu.cfs_quota_us")
+        text = _read(f"{path}/cpu.max") or _read(f"{path}/cpu.cfs_quota_us")
         first = text.split()[0] if text else "max"
         return max(0, int(first)) if first != "max" else 0
 
@@ -170,7 +173,7 @@ def open_groups(agent: str, layout: Layout | None = None) -> Groups:
             path.mkdir(exist_ok=True)
         locks = tuple(_lock(path) for path in dict.fromkeys(directories.values()))
         if version == _V2:
-            _write(directories["memory"] / "cgroup.subtree_control", _V2_CONTROLLERS)
+            _write(f"{directories['memory']}/cgroup.subtree_control", _V2_CONTROLLERS)
     except OSError as error:
         raise _unwritable(f"{error.filename or bases['memory']}: {error.strerror}") from error
     return Groups(version=version, directories=directories, locks=locks)
@@ -223,16 +226,16 @@ def _delegate(base: Path, *, alone: bool) -> None:
     namespace, in a group that systemd has delegated, or where nobody else is in it.
     """
     try:
-        _write(base / "cgroup.subtree_control", _V2_CONTROLLERS)
+        _write(f"{base}/cgroup.subtree_control", _V2_CONTROLLERS)
     except OSError as error:
         if error.errno != errno.EBUSY or not (alone or _delegated(base) or not _strangers(base)):
             raise
         leaf = base / "supervisor"
         leaf.mkdir(exist_ok=True)
-        for pid in _read(base / "cgroup.procs").split():
+        for pid in _read(f"{base}/cgroup.procs").split():
             with contextlib.suppress(ProcessLookupError):
-                _write(leaf / "cgroup.procs", pid)
-        _write(base / "cgroup.subtree_control", _V2_CONTROLLERS)
+                _write(f"{leaf}/cgroup.procs", pid)
+        _write(f"{base}/cgroup.subtree_control", _V2_CONTROLLERS)
 
 
 def _delegated(base: Path) -> bool:
@@ -247,12 +250,12 @@ def _delegated(base: Path) -> bool:
 def _strangers(base: Path) -> bool:
     """Tell whether processes other than this one and its children share its group."""
     mine = {str(os.getpid()), *_children(os.getpid())}
-    return bool(set(_read(base / "cgroup.procs").split()) - mine)
+    return bool(set(_read(f"{base}/cgroup.procs").split()) - mine)
 
 
 def _children(pid: int) -> Iterable[str]:
     for task in Path(f"/proc/{pid}/task").glob("*"):
-        for child in _read(task / "children").split():
+        for child in _read(f"{task}/children").split():
             yield child
             yield from _children(int(child))
 
@@ -283,9 +286,9 @@ def _kill_once(group: Group) -> bool:
         return True
     for path in group.paths():
         with contextlib.suppress(OSError):
-            _write(path / "cgroup.kill", "1")
+            _write(f"{path}/cgroup.kill", "1")
         with contextlib.suppress(OSError):
-            _write(path / "pids.max", "0")
+            _write(f"{path}/pids.max", "0")
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -296,31 +299,35 @@ def _stats_v1(directories: Mapping[str, Path]) -> Stats:
     memory, cpu = directories["memory"], directories["cpu"]
     accounting = directories.get("cpuacct", cpu)
     return Stats(
-        cpu_s=int(_read(accounting / "cpuacct.usage") or 0) / 1e9,
-        peak_memory_mib=int(_read(memory / "memory.max_usage_in_bytes") or 0) / _MIB,
-        pids=int(_read(directories["pids"] / "pids.current") or 0),
-        out_of_memory=_table(memory / "memory.oom_control").get("oom_kill", 0) > 0,
-        out_of_pids=_table(directories["pids"] / "pids.events").get("max", 0) > 0,
-        throttled_s=_table(cpu / "cpu.stat").get("throttled_time", 0) / 1e9,
+        cpu_s=int(_read(f"{accounting}/cpuacct.usage") or 0) / 1e9,
+        peak_memory_mib=int(_read(f"{memory}/memory.max_usage_in_bytes") or 0) / _MIB,
+        pids=int(_read(f"{directories['pids']}/pids.current") or 0),
+        out_of_memory=_table(f"{memory}/memory.oom_control").get("oom_kill", 0) > 0,
+        out_of_pids=_table(f"{directories['pids']}/pids.events").get("max", 0) > 0,
+        throttled_s=_table(f"{cpu}/cpu.stat").get("throttled_time", 0) / 1e9,
     )
 
 
 def _stats_v2(path: Path) -> Stats:
-    cpu = _table(path / "cpu.stat")
-    peak = _read(path / "memory.peak") or _read(path / "memory.current") or "0"  # peak: Linux 5.19
+    cpu = _table(f"{path}/cpu.stat")
+    peak = (
+        _read(f"{path}/memory.peak") or _read(f"{path}/memory.current") or "0"
+    )  # peak: Linux 5.19
     return Stats(
         cpu_s=cpu.get("usage_usec", 0) / 1e6,
         peak_memory_mib=int(peak) / _MIB,
-        pids=int(_read(path / "pids.current") or 0),
-        out_of_memory=_table(path / "memory.events").get("oom_kill", 0) > 0,
-        out_of_pids=_table(path / "pids.events").get("max", 0) > 0,
+        pids=int(_read(f"{path}/pids.current") or 0),
+        out_of_memory=_table(f"{path}/memory.events").get("oom_kill", 0) > 0,
+        out_of_pids=_table(f"{path}/pids.events").get("max", 0) > 0,
         throttled_s=cpu.get("throttled_usec", 0) / 1e6,
     )
 
 
 def _below(path: Path) -> tuple[Path, ...]:
-    """Find the groups that a runtime has made within one."""
+    """Find the groups within one; a group's links are two and one for each."""
     try:
+        if os.stat(path).st_nlink == _LINKS_OF_A_LEAF:  # noqa: PTH116 -- a Path's own costs more
+            return ()
         with os.scandir(path) as entries:
             return tuple(path / entry.name for entry in entries if entry.is_dir())
     except FileNotFoundError:
@@ -341,12 +348,12 @@ def _remove(path: Path) -> None:
     path.rmdir()
 
 
-def _table(path: Path) -> dict[str, int]:
+def _table(path: str) -> dict[str, int]:
     rows = (line.split() for line in _read(path).splitlines())
     return {row[0]: int(row[1]) for row in rows if len(row) > 1}
 
 
-def _read(path: Path) -> str:
+def _read(path: str) -> str:
     """Read a small file; nothing where it does not exist, or goes away meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -362,7 +369,7 @@ def _read(path: Path) -> str:
         os.close(descriptor)
 
 
-def _write(path: Path, value: str) -> None:
+def _write(path: str, value: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, value.encode())

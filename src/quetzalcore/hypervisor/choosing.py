@@ -1,43 +1,52 @@
-"""Choosing the runtime for a spec from what each enforces: pure."""
+"""Choosing the runtime for someone's work from what each enforces: pure, but for the trying in ``pick``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities
-from quetzalcore.hypervisor.spec import Limit, Trust, VMSpec
+from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
+from quetzalcore.hypervisor.spec import Limit, Trust
 
-__all__ = ["ORDER", "choose", "needed"]
+__all__ = ["ORDER", "choose", "needed", "pick"]
 
 ORDER = ("crun", "runc", "runsc", "bubblewrap", "process")
 """Whom to take first where several would do."""
 
 
-def needed(spec: VMSpec) -> frozenset[Limit]:
-    """Give the limits without which a spec must not run: all for a tenant's, none for the owner's."""
-    return frozenset(Limit) if spec.trust is Trust.TENANT else frozenset()
+def needed(trust: Trust) -> frozenset[Limit]:
+    """Give the limits without which work must not run: all for a tenant's, none for the owner's."""
+    return frozenset(Limit) if trust is Trust.TENANT else frozenset()
 
 
-def choose(
-    spec: VMSpec, capabilities: Iterable[Capabilities], *, order: tuple[str, ...] = ORDER
-) -> Capabilities:
-    """Give the first available runtime that enforces all that the spec needs.
+def choose(trust: Trust, capabilities: Sequence[Capabilities]) -> Capabilities:
+    """Give the first available runtime that enforces all that the trust demands.
 
-    For the owner's work, whoever enforces most comes first, then the order. ``CannotEnforce`` names what
-    no runtime here enforces, and how to get it.
+    For the owner's work, whoever enforces most comes first, then the order given. ``CannotEnforce`` names
+    what no runtime here enforces, and how to get it.
     """
-    known = [one for one in capabilities if one.name in order]
-    fit = [one for one in known if one.available and needed(spec) <= one.enforces]
+    fit = [one for one in capabilities if one.available and needed(trust) <= one.enforces]
     if not fit:
-        raise _refusal(spec, known)
-    return min(fit, key=lambda one: (-len(one.enforces), order.index(one.name)))
+        raise _refusal(trust, capabilities)
+    return max(fit, key=lambda one: len(one.enforces))  # the first of equals
 
 
-def _refusal(spec: VMSpec, known: list[Capabilities]) -> CannotEnforce:
+def pick(runtimes: Iterable[Runtime], trust: Trust) -> Runtime:
+    """Choose by trying; none is tried after one that enforces everything, since a trial takes a moment."""
+    known: list[Capabilities] = []
+    tried: list[Runtime] = []
+    for runtime in runtimes:
+        tried.append(runtime)
+        known.append(runtime.probe())
+        if known[-1].available and known[-1].enforces == frozenset(Limit):
+            break
+    return tried[known.index(choose(trust, known))]
+
+
+def _refusal(trust: Trust, known: Sequence[Capabilities]) -> CannotEnforce:
     best = max(known, key=lambda one: (one.available, len(one.enforces)), default=None)
     if best is None:
         return CannotEnforce("no runtime is known here", hint="install runc, crun or bubblewrap")
-    lacking: list[str] = [*sorted(needed(spec) - best.enforces)] or ["runtime"]
+    lacking: list[str] = [*sorted(needed(trust) - best.enforces)] or ["runtime"]
     reasons = "; ".join(dict.fromkeys(best.missing.get(name, name) for name in lacking))
     others = "; ".join(
         f"{one.name}: {one.missing['runtime']}" for one in known if "runtime" in one.missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,14 +17,14 @@ __all__ = ["Folders"]
 class Folders:
     """Where VMs live, by id, and where a finished one's products wait."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, kernels: Path | None = None) -> None:
         self._vms = root / "vms"
-        self.kernels = root / "kernels"  # compiled ahead, kept from one start to the next
+        self.kernels = kernels or root / "kernels"  # compiled ahead, kept from one start to the next
         self._of: dict[str, Path] = {}
 
     @classmethod
     @contextmanager
-    def take(cls, root: Path) -> Iterator[Folders]:
+    def take(cls, root: Path, kernels: Path | None = None) -> Iterator[Folders]:
         """Own ``root`` while the block runs, beginning with empty folders."""
         root.mkdir(parents=True, exist_ok=True)
         with (root / "lock").open("w") as lock:
@@ -34,7 +35,7 @@ class Folders:
                     f"{root} belongs to another hypervisor that is running",
                     hint="give every agent a folder of its own",
                 ) from error
-            folders = cls(root)
+            folders = cls(root, kernels)
             folders.sweep()
             yield folders
             folders.sweep()
@@ -57,9 +58,18 @@ class Folders:
         """Remove what is kept under an id. Idempotent."""
         folder = self._of.pop(vm_id, None)
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
 
     def sweep(self) -> None:
         """Remove every VM's folder; none of them runs."""
         shutil.rmtree(self._vms, ignore_errors=True)
         self._vms.mkdir(parents=True, exist_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a VM's folder; most hold nothing, which takes no walk."""
+    try:
+        for path in (f"{folder}/in", f"{folder}/out", folder):
+            os.rmdir(path)  # noqa: PTH106 -- a Path for each costs more than the call
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -93,13 +93,15 @@ class Hypervisor:
         trust: Trust = Trust.TENANT,
         clock: Callable[[], float] = time.monotonic,
         modules: Sequence[Path] = (),
+        kernels: Path | None = None,
     ) -> AsyncIterator[Hypervisor]:
         """Take over ``folder`` and keep ``warm`` VMs ready; at the end no VM of it is left.
 
-        ``runtimes`` are tried in their order; ``trust`` is whose work the warm VMs are for;
-        ``modules`` are folders of Python modules that guests see besides the installed ones.
+        The first of ``runtimes`` that holds every limit is used; ``trust`` is whose work the warm VMs are for;
+        ``modules`` are folders of Python modules that guests see besides the installed ones; ``kernels`` is
+        where compiled kernels are kept, shared by hypervisors of one host, by default in ``folder``.
         """
-        with Folders.take(folder) as folders:
+        with Folders.take(folder, kernels) as folders:
             hypervisor = cls(folders, runtimes, trust=trust, clock=clock, modules=modules)
             hypervisor._lodging.open(warm or {})
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quetzalcore.hypervisor.branch import Branch
 from quetzalcore.hypervisor.branching import Forks
-from quetzalcore.hypervisor.choice import choose
+from quetzalcore.hypervisor.choosing import pick
 from quetzalcore.hypervisor.folders import Folders
 from quetzalcore.hypervisor.forks import ForkLimits
 from quetzalcore.hypervisor.kernels import Kernels
@@ -68,7 +68,7 @@ class Lodging:
 
     def open(self, warm: Mapping[Tier, int]) -> None:
         """Begin to keep VMs ready; ``CannotEnforce`` if no runtime holds what they are for."""
-        runtime = choose(self._runtimes, self._trust)
+        runtime = pick(self._runtimes, self._trust)
         for tier, wanted in warm.items():
             begin = partial(self._start_warm, replace(_WARM, tier=tier, trust=self._trust), runtime)
             self._pools[tier] = WarmPool(Bounds(wanted=wanted), start=begin, clock=self._clock)
@@ -104,7 +104,7 @@ class Lodging:
 
     def check(self, trust: Trust) -> None:
         """Raise ``CannotEnforce`` if no runtime holds what the trust demands."""
-        choose(self._runtimes, trust)
+        pick(self._runtimes, trust)
 
     def idle(self) -> Mapping[Tier, tuple[StartedVM, ...]]:
         """Give the VMs that wait, by tier."""
@@ -127,9 +127,9 @@ class Lodging:
         return await self._alone(spec, new_id())
 
     async def _alone(self, spec: VMSpec, vm_id: str) -> StartedVM:
-        runtime = choose(self._runtimes, spec.trust)
+        runtime = pick(self._runtimes, spec.trust)
         pool = self._pools.get(spec.tier)
-        if pool is None or runtime is not choose(self._runtimes, self._trust):
+        if pool is None or runtime is not pick(self._runtimes, self._trust):
             return await self._start(spec, runtime, vm_id)
         warm = await pool.take()
         if warm is not None:

@@ -133,10 +133,15 @@ class WalledMachine:
         await self.spawned.wait()
         self.last = dataclasses.replace(self.group.stats(), pids=len(self.group.pids()))
         try:
-            await asyncio.to_thread(self._take_out)
+            if self._left_something():
+                await asyncio.to_thread(self._take_out)
         finally:
             os.close(self.space)
             await self.room.run(self._leave)
+
+    def _left_something(self) -> bool:
+        with os.scandir(f"/proc/self/fd/{self.space}/out") as entries:
+            return next(entries, None) is not None
 
     def _take_out(self) -> None:
         out = os.open("out", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.space)

@@ -10,14 +10,14 @@ from types import TracebackType
 from typing import Self
 
 from quetzalcore.hypervisor.cgroups import Groups, open_groups, sweep
-from quetzalcore.hypervisor.choosing import ORDER, choose
+from quetzalcore.hypervisor.choosing import ORDER, pick
 from quetzalcore.hypervisor.mounts import MountRoom
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Runtime
 from quetzalcore.hypervisor.runtimes.bubblewrap import BubblewrapRuntime
 from quetzalcore.hypervisor.runtimes.oci import OciRuntime
 from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
 from quetzalcore.hypervisor.spawning import which
-from quetzalcore.hypervisor.spec import Limit, VMSpec
+from quetzalcore.hypervisor.spec import VMSpec
 from quetzalcore.hypervisor.warden import keep_watch
 
 __all__ = ["Runtimes", "open_runtimes", "probe_all"]
@@ -49,12 +49,11 @@ class Runtimes:
 
     def choose(self, spec: VMSpec) -> Runtime:
         """Give the runtime for a spec; ``CannotEnforce`` where none holds it. Tries no more than it must."""
-        known = []
-        for name in ORDER:
-            known.append(self._capabilities(name))
-            if known[-1].enforces == frozenset(Limit):
-                break
-        return self.by_name[choose(spec, known).name]
+        return pick(self.in_order(), spec.trust)
+
+    def in_order(self) -> tuple[Runtime, ...]:
+        """Give the runtimes that this host has, whom to take first where several would do."""
+        return tuple(self.by_name[name] for name in ORDER if name in self.by_name)
 
     def close(self) -> None:
         """Kill what still runs and remove what was kept."""

@@ -86,7 +86,8 @@ class WalledRuntime(abc.ABC):
         if readable not in self._views:
             self._views[readable] = plan_view(self._host, readable=_pure(readable))
         view = self._views[readable]
-        if any(launch.folder.is_relative_to(path) for path in (*view.binds, *view.late)):
+        own = f"{launch.folder}/"
+        if any(own.startswith(f"{path}/") for path in (*view.binds, *view.late)):
             plan_view(self._host, readable=_pure(readable), hidden=_pure((launch.folder,)))
         return view
 

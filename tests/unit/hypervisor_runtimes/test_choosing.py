@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from quetzalcore.hypervisor.choosing import choose, needed
+from quetzalcore.hypervisor.choosing import ORDER, choose, needed, pick
 from quetzalcore.hypervisor.runtime import CannotEnforce, Capabilities, Stats
-from quetzalcore.hypervisor.spec import Limit, Trust, VMSpec
+from quetzalcore.hypervisor.spec import Limit, Trust
 from quetzalcore.hypervisor.trial import TRIAL_SPEC, judge
 
 EVERY = frozenset(Limit)
-TENANT, OWNER = VMSpec(trust=Trust.TENANT), VMSpec(trust=Trust.OWNER)
+TENANT, OWNER = Trust.TENANT, Trust.OWNER
 
 
 def able(name: str, enforces: frozenset[Limit] = EVERY) -> Capabilities:
@@ -32,11 +34,40 @@ def test_a_tenant_needs_every_limit_and_the_owner_none() -> None:
     assert needed(OWNER) == frozenset()
 
 
+class _Tried:
+    """A runtime that counts how often it was tried."""
+
+    def __init__(self, found: Capabilities) -> None:
+        self.name, self._found, self.tried = found.name, found, 0
+
+    def probe(self) -> Capabilities:
+        self.tried += 1
+        return self._found
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- only probe is used
+        raise AttributeError(name)
+
+
 def test_crun_comes_before_runc_before_bubblewrap() -> None:
-    known = [able("bubblewrap"), able("process", frozenset()), able("runc"), able("crun")]
-    assert choose(TENANT, known).name == "crun"
-    assert choose(TENANT, known[:3]).name == "runc"
-    assert choose(TENANT, known[:2]).name == "bubblewrap"
+    assert ORDER.index("crun") < ORDER.index("runc") < ORDER.index("bubblewrap")
+    assert ORDER[-1] == "process"
+
+
+def test_no_runtime_is_tried_after_one_that_holds_everything() -> None:
+    weak, strong, spare = _Tried(able("a", frozenset())), _Tried(able("b")), _Tried(able("c"))
+    assert pick([weak, strong, spare], TENANT) is strong
+    assert pick([weak, strong, spare], OWNER) is strong
+    assert spare.tried == 0
+
+
+def test_the_one_that_is_picked_is_the_one_that_was_chosen() -> None:
+    lesser, more = (
+        _Tried(able("a", EVERY - {Limit.CPU, Limit.PIDS})),
+        _Tried(able("b", EVERY - {Limit.CPU})),
+    )
+    assert pick([lesser, more], OWNER) is more
+    with pytest.raises(CannotEnforce, match="enforces cpu"):
+        pick([lesser, more], TENANT)
 
 
 def test_a_runtime_that_lacks_a_limit_is_passed_over_for_a_tenant() -> None:

@@ -8,9 +8,16 @@ from typing import Any
 
 from quetzalcore.errors import QuetzalError, Retryable, UserMistake
 
-__all__ = ["failure"]
+__all__ = ["ResultTooLarge", "failure"]
 
 _LONGEST = 3000  # characters; a message is at most 64 KiB with every character escaped
+
+
+class ResultTooLarge(UserMistake):
+    """A task's result is more than a document may hold."""
+
+    code = "result_too_large"
+    title = "The result is too large"
 
 
 def failure(error: BaseException) -> dict[str, Any]:

@@ -73,8 +73,11 @@ class _Channel:
             raise TypeError(f"the task gave a {type(value).__name__} instead of a JSON object")
         line = encode({"type": "result", "value": dict(value), "vgpu": usage})
         if len(line) > _RESULT_BYTES:
-            raise ValueError(
-                f"the result is {len(line) >> 20} MiB of JSON; 8 MiB are allowed: write a file"
+            from quetzalcore.hypervisor.guest.failures import ResultTooLarge  # noqa: PLC0415
+
+            raise ResultTooLarge(
+                f"the result is {len(line) >> 20} MiB of JSON; 8 MiB are allowed",
+                hint="write what is large into a file",
             )
         return line
 
