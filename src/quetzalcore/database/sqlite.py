@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quetzalcore.database.announcements import Announcements
 from quetzalcore.database.database import Announce, DatabaseUnavailable
+from quetzalcore.errors import QuetzalError
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
 
@@ -114,7 +115,7 @@ class SqliteDatabase:
         try:
             with self._read_engine.begin() as connection:
                 return work(connection)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             raise _told(error, self.path) from error
 
     def _write_on(self) -> None:
@@ -135,9 +136,10 @@ class SqliteDatabase:
             if self._connection is None:
                 self._connection = self._write_engine.connect()
             with self._connection.begin():
-                outcomes = [(order, *_outcome(self._connection, order.work)) for order in group]
+                outcomes = _outcomes(self._connection, group)
         except Exception as error:  # noqa: BLE001 -- handed to every caller: nothing was written
-            self._let_go()
+            if not isinstance(error, QuetzalError):  # the work's own word of the request
+                self._let_go()
             for order in group:
                 order.done.set_exception(_told(error, self.path))
             return
@@ -175,6 +177,15 @@ class SqliteDatabase:
             quiet = 0 if self._look() else quiet + 1
 
 
+def _outcomes(
+    connection: Connection, group: Sequence[_Order]
+) -> list[tuple[_Order, Any, BaseException | None]]:
+    """Do the works of a group; one alone needs no savepoint: its failure undoes everything."""
+    if len(group) == 1:
+        return [(group[0], group[0].work(connection), None)]
+    return [(order, *_outcome(connection, order.work)) for order in group]
+
+
 def _outcome(
     connection: Connection, work: Callable[[Connection], Any]
 ) -> tuple[Any, BaseException | None]:
@@ -198,7 +209,9 @@ def _engine(path: Path, *, begin: str) -> Engine:
             connection.execute(pragma)
 
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(
+        engine, "begin", lambda connection: connection.connection.driver_connection.execute(begin)
+    )
     return engine
 
 
@@ -218,9 +231,10 @@ def _use_wal(path: Path) -> None:
 
 
 def _told(error: BaseException, path: Path) -> BaseException:
-    if not isinstance(error, OperationalError):
+    cause = error.orig if isinstance(error, OperationalError) else error
+    if not isinstance(cause, sqlite3.OperationalError):
         return error
     return DatabaseUnavailable(
-        f"the database {path} did not take the request: {error.orig}",
+        f"the database {path} did not take the request: {cause}",
         hint="see that its disk has room and that its folder can be written, then try again",
     )

@@ -90,6 +90,7 @@ class ReportKind:
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    LOST = "lost"  # the master's own word: the node runs it no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quetzalcore.errors import Permanent
-from quetzalcore.jobs.failures import STOPPED, UNEXPLAINED
+from quetzalcore.jobs.failures import NODE_LOST, STOPPED, UNEXPLAINED
 from quetzalcore.jobs.ledger import Report, ReportKind
-from quetzalcore.jobs.state import CancelConfirmed, Event, Failed, Renewed, Started, Succeeded
+from quetzalcore.jobs.state import CancelConfirmed, Event, Failed, Lost, Renewed, Started, Succeeded
 
 __all__ = ["event_of"]
 
@@ -23,6 +23,8 @@ def event_of(report: Report) -> Event:
             return Failed(attempt_id=report.attempt_id, failure=report.failure or UNEXPLAINED)
         case ReportKind.CANCELLED:
             return CancelConfirmed(attempt_id=report.attempt_id, failure=report.failure or STOPPED)
+        case ReportKind.LOST:
+            return Lost(attempt_id=report.attempt_id, failure=report.failure or NODE_LOST)
         case _:
             raise Permanent(
                 f"{report.kind!r} is no kind of report", hint="use a constant of ReportKind"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, insert, select, update
 
 from quetzalcore.jobs.model import (
     Artifact,
@@ -61,6 +62,7 @@ _LIGHT = (
     jobs.c.started_at,
     jobs.c.queued_at,
 )
+_ADD_EVENTS, _ADD_ATTEMPTS, _ADD_FILES = insert(events), insert(attempts), insert(files)
 _LIFE = ("state", "tries", "live_attempt", "memory_doubled")
 
 
@@ -110,12 +112,10 @@ class Changes:
 
     def hold(self, job_ids: Iterable[str], *, whole: bool = False) -> dict[str, Held]:
         """Lock jobs, in the order of their ids so that two transactions never wait for each other."""
-        columns = tuple(jobs.c) if whole else _LIGHT
         for some in chunks(sorted(set(job_ids) - self.held.keys())):
-            found = self.connection.execute(
-                select(*columns).where(jobs.c.id.in_(some)).order_by(jobs.c.id).with_for_update()
-            )
-            for row in found:
+            places = 1 << (len(some) - 1).bit_length()  # few sizes, so that statements are kept
+            named = {f"id_{place}": some[min(place, len(some) - 1)] for place in range(places)}
+            for row in self.connection.execute(_held_statement(places, whole=whole), named):
                 life = Lifecycle(
                     state=JobState(row.state),
                     tries=row.tries,
@@ -195,16 +195,16 @@ class Changes:
     def write(self) -> None:
         """Write everything: each kind of change is one statement, however many jobs there are."""
         if self._events:
-            self.connection.execute(insert(events), self._events)
+            self.connection.execute(_ADD_EVENTS, self._events)
             self._trim_progress()
         if self._refiled:
             self._drop_earlier_artifacts()
         if self._new_attempts:
-            self.connection.execute(insert(attempts), self._new_attempts)
+            self.connection.execute(_ADD_ATTEMPTS, self._new_attempts)
         _update(self.connection, attempts, self._attempts)
         _update(self.connection, jobs, {job.id: job.fields for job in self.held.values()})
         if self._files:
-            self.connection.execute(insert(files), list(self._files.values()))
+            self.connection.execute(_ADD_FILES, list(self._files.values()))
         self._write_tallies()
 
     def _act(self, job: Held, action: Action, at: dt.datetime, details: Details) -> None:
@@ -298,7 +298,7 @@ class Changes:
                 tenant, size = candidates[key]
                 self.tally(tenant, BYTES, -size)
             if free:
-                statement = upsert(self.connection, dropped).on_conflict_do_nothing()
+                statement = upsert(self.connection.dialect.name, dropped).on_conflict_do_nothing()
                 self.connection.execute(statement, [{"key": key, "given_epoch": 0} for key in free])
 
     def _write_tallies(self) -> None:
@@ -309,14 +309,7 @@ class Changes:
         ]
         if not rows:
             return
-        statement = upsert(self.connection, tallies)
-        self.connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["tenant", "name"],
-                set_={"amount": tallies.c.amount + statement.excluded.amount},
-            ),
-            rows,
-        )
+        self.connection.execute(_tally_statement(self.connection.dialect.name), rows)
 
 
 def _wait_again(job: Held, action: DoubleMemory | Requeue, at: dt.datetime) -> None:
@@ -360,7 +353,27 @@ def _update(connection: Connection, table: Table, changes: Mapping[str, Mapping[
         connection.execute(_update_statement(table, names), rows)
 
 
-def _update_statement(table: Table, names: Collection[str]) -> Any:  # noqa: ANN401 -- SQLAlchemy's Update
+# Making a statement costs several times as much as running it: each is made once.
+
+
+@cache
+def _held_statement(places: int, *, whole: bool) -> Select[Any]:
+    columns = tuple(jobs.c) if whole else _LIGHT
+    ids = [bindparam(f"id_{place}", type_=jobs.c.id.type) for place in range(places)]
+    return select(*columns).where(jobs.c.id.in_(ids)).order_by(jobs.c.id).with_for_update()
+
+
+@cache
+def _tally_statement(dialect: str) -> Any:  # noqa: ANN401 -- either dialect's Insert
+    statement = upsert(dialect, tallies)
+    return statement.on_conflict_do_update(
+        index_elements=["tenant", "name"],
+        set_={"amount": tallies.c.amount + statement.excluded.amount},
+    )
+
+
+@cache
+def _update_statement(table: Table, names: tuple[str, ...]) -> Any:  # noqa: ANN401 -- SQLAlchemy's Update
     return (
         update(table)
         .where(table.c.id == bindparam("row_id"))

@@ -13,14 +13,13 @@ from quetzalcore.jobs.sql.tables import leadership
 __all__ = ["acquire", "check_epoch", "release"]
 
 _MASTER = "master"
+_EPOCH = select(leadership.c.epoch).where(leadership.c.role == _MASTER).with_for_update(read=True)
 _NOBODY = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def check_epoch(connection: Connection, epoch: int) -> None:
     """Raise ``StaleEpoch`` unless this epoch leads; no other can begin before the transaction ends."""
-    current = connection.scalar(
-        select(leadership.c.epoch).where(leadership.c.role == _MASTER).with_for_update(read=True)
-    )
+    current = connection.scalar(_EPOCH)
     if current != epoch:
         raise StaleEpoch(
             f"epoch {epoch} does not lead, the ledger knows epoch {current or 0}",
@@ -31,7 +30,7 @@ def check_epoch(connection: Connection, epoch: int) -> None:
 def acquire(connection: Connection, holder: str, *, lease_s: float, now: dt.datetime) -> int | None:
     """Take or renew the lease; a new holder gets a higher epoch."""
     connection.execute(
-        upsert(connection, leadership).on_conflict_do_nothing(),
+        upsert(connection.dialect.name, leadership).on_conflict_do_nothing(),
         {"role": _MASTER, "holder": "", "epoch": 0, "lease_until": _NOBODY},
     )
     row = connection.execute(

@@ -52,7 +52,7 @@ def _put(connection: Connection, found: Sequence[Node], *, epoch: int) -> None:
     connection.execute(delete(nodes).where(nodes.c.id.not_in([node.id for node in found])))
     if not found:
         return
-    statement = upsert(connection, nodes)
+    statement = upsert(connection.dialect.name, nodes)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["id"], set_={"report": statement.excluded.report}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, union_all
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, union_all
 
 from quetzalcore.jobs.ledger import JobCounts, JobFilter, NotFound, TenantLoad, Waiting
 from quetzalcore.jobs.model import (
@@ -52,15 +53,33 @@ _WAITING = (
 )
 _IN_TURN = (jobs.c.priority.desc(), jobs.c.waiting_since, jobs.c.id)
 
+# Made once: that costs several times as much as running them.
+_JOB = select(jobs).where(jobs.c.id == bindparam("job"))
+_ATTEMPTS = (
+    select(attempts).where(attempts.c.job_id == bindparam("job")).order_by(attempts.c.number)
+)
+_ARTIFACTS = (
+    select(files)
+    .where(files.c.job_id == bindparam("job"), files.c.role == "artifact")
+    .order_by(files.c.name)
+)
+_HEAD = select(*_WAITING).where(QUEUED).order_by(*_IN_TURN).limit(bindparam("at_most"))
+_CORES = (
+    select(attempts.c.tenant, func.sum(attempts.c.cpus).label("cpus"))
+    .where(LIVE)
+    .group_by(attempts.c.tenant)
+)
+_TALLIES = select(tallies).order_by(tallies.c.tenant)
+_SUMS = select(tallies.c.name, func.sum(tallies.c.amount)).group_by(tallies.c.name)
+_OLDEST = select(jobs.c.waiting_since).where(QUEUED).order_by(jobs.c.waiting_since).limit(1)
+
 
 def read_job(connection: Connection, job_id: str, *, tenant: str = "") -> Job:
     """Give one job whole."""
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+    row = connection.execute(_JOB, {"job": job_id}).one_or_none()
     if row is None or tenant not in {"", row.tenant}:
         raise missing(job_id)
-    tried = connection.execute(
-        select(attempts).where(attempts.c.job_id == job_id).order_by(attempts.c.number)
-    )
+    tried = connection.execute(_ATTEMPTS, {"job": job_id})
     return job_from(
         row,
         attempts=tuple(attempt_from(attempt) for attempt in tried),
@@ -76,11 +95,7 @@ def missing(job_id: str) -> NotFound:
 
 def artifacts_of(connection: Connection, job_id: str) -> tuple[Artifact, ...]:
     """Give what a job made."""
-    rows = connection.execute(
-        select(files)
-        .where(files.c.job_id == job_id, files.c.role == "artifact")
-        .order_by(files.c.name)
-    )
+    rows = connection.execute(_ARTIFACTS, {"job": job_id})
     return tuple(
         Artifact(
             name=row.name,
@@ -96,13 +111,7 @@ def artifacts_of(connection: Connection, job_id: str) -> tuple[Artifact, ...]:
 def list_jobs(connection: Connection, where: JobFilter) -> JobPage:
     """Give one page. Every state is a walk of its own along an index, so that rare ones cost no scan."""
     limit = max(1, min(where.limit, 1000))
-    wanted = _wanted_ids(where, limit + 1).subquery()
-    rows = connection.execute(
-        select(*_LISTED)
-        .where(jobs.c.id.in_(select(wanted.c.id)))
-        .order_by(jobs.c.id.desc())
-        .limit(limit + 1)
-    ).all()
+    rows = connection.execute(_list_statement(where, limit + 1)).all()
     items = tuple(job_from(row) for row in rows[:limit])
     return JobPage(items=items, next_cursor=items[-1].id if len(rows) > limit else "")
 
@@ -140,9 +149,7 @@ def read_events(
 
 def waiting_jobs(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
     """Give the queue's head, then the first of every tenant that is not in it."""
-    head = connection.execute(
-        select(*_WAITING).where(QUEUED).order_by(*_IN_TURN).limit(limit)
-    ).all()
+    head = connection.execute(_HEAD, {"at_most": limit}).all()
     if len(head) < limit:
         return tuple(_waiting_from(row) for row in head)
     first = (
@@ -168,16 +175,9 @@ def waiting_jobs(connection: Connection, *, limit: int) -> tuple[Waiting, ...]:
 
 def tenant_loads(connection: Connection) -> tuple[TenantLoad, ...]:
     """Give what each tenant holds, from the running sums and the few live attempts."""
-    cores = {
-        row.tenant: row.cpus
-        for row in connection.execute(
-            select(attempts.c.tenant, func.sum(attempts.c.cpus).label("cpus"))
-            .where(LIVE)
-            .group_by(attempts.c.tenant)
-        )
-    }
+    cores = {row.tenant: row.cpus for row in connection.execute(_CORES)}
     sums: dict[str, dict[str, int]] = {}
-    for row in connection.execute(select(tallies).order_by(tallies.c.tenant)):
+    for row in connection.execute(_TALLIES):
         sums.setdefault(row.tenant, {})[row.name] = row.amount
     return tuple(
         TenantLoad(
@@ -194,14 +194,10 @@ def tenant_loads(connection: Connection) -> tuple[TenantLoad, ...]:
 def count_jobs(connection: Connection) -> JobCounts:
     """Give the number of jobs by state, from the running sums."""
     by_state = dict.fromkeys(JobState, 0)
-    for name, amount in connection.execute(
-        select(tallies.c.name, func.sum(tallies.c.amount)).group_by(tallies.c.name)
-    ):
+    for name, amount in connection.execute(_SUMS):
         if name in _STATES:
             by_state[JobState(name)] = int(amount)
-    oldest = connection.scalar(
-        select(jobs.c.waiting_since).where(QUEUED).order_by(jobs.c.waiting_since).limit(1)
-    )
+    oldest = connection.scalar(_OLDEST)
     return JobCounts(by_state=by_state, oldest_queued_at=oldest)
 
 
@@ -276,6 +272,17 @@ def _waiting_from(row: Any) -> Waiting:  # noqa: ANN401 -- a row with the column
         resources=_resources_from(row),
         submitted_at=row.queued_at,
         attempts=row.tries,
+    )
+
+
+@lru_cache(maxsize=64)  # the master asks the same again and again; a client's pages differ
+def _list_statement(where: JobFilter, limit: int) -> Select[Any]:
+    wanted = _wanted_ids(where, limit).subquery()
+    return (
+        select(*_LISTED)
+        .where(jobs.c.id.in_(select(wanted.c.id)))
+        .order_by(jobs.c.id.desc())
+        .limit(limit)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 __all__ = ["chunks", "upsert"]
@@ -15,9 +15,9 @@ T = TypeVar("T")
 _CHUNK = 500  # values in one IN (...): both databases limit a statement's parameters
 
 
-def upsert(connection: Connection, table: Table) -> Any:  # noqa: ANN401 -- either dialect's Insert
+def upsert(dialect: str, table: Table) -> Any:  # noqa: ANN401 -- either dialect's Insert
     """Begin an INSERT that may go on with ``on_conflict_...``."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
 

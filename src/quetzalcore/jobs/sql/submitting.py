@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from quetzalcore.errors import BadParameter
 from quetzalcore.jobs.ids import new_id
@@ -24,6 +24,10 @@ from quetzalcore.jobs.state import Submitted, handle
 
 __all__ = ["check_queue", "submit"]
 
+_ADD_JOB = insert(jobs)
+_TALLY = select(tallies.c.amount).where(
+    tallies.c.tenant == bindparam("of_tenant"), tallies.c.name == bindparam("of_name")
+)
 _GREATEST = 2**30  # memory may be doubled and must still be one of the databases' integers
 
 
@@ -50,15 +54,15 @@ def submit(
         _check_bytes(connection, request.tenant, quota)
     job_id = new_id(now)
     row = _row(job_id, request, digest, answer, now)
-    statement = upsert(connection, jobs)
     if request.idempotency_key:
-        if connection.execute(statement.on_conflict_do_nothing(), row).rowcount == 0:
+        unless_there = upsert(connection.dialect.name, jobs).on_conflict_do_nothing()
+        if connection.execute(unless_there, row).rowcount == 0:
             earlier = _same_key(connection, request)  # another process was faster by a hair
             if earlier is None:  # pragma: no cover -- and forgotten since
                 raise Conflict("the job under this idempotency key is being forgotten")
             return _given_before(connection, earlier, request, digest)
     else:
-        connection.execute(statement, row)
+        connection.execute(_ADD_JOB, row)
     _write_around(connection, job_id, request, answer, now)
     if answer is None:
         check_queue(connection, request.tenant, quota)
@@ -102,10 +106,7 @@ def _check_bytes(connection: Connection, tenant: str, quota: Quota) -> None:
 
 
 def _tally(connection: Connection, tenant: str, name: str) -> int:
-    amount = connection.scalar(
-        select(tallies.c.amount).where(tallies.c.tenant == tenant, tallies.c.name == name)
-    )
-    return amount or 0
+    return connection.scalar(_TALLY, {"of_tenant": tenant, "of_name": name}) or 0
 
 
 def _same_key(connection: Connection, request: JobRequest) -> Row[Any, Any] | None:
