@@ -84,7 +84,7 @@ def lost(held: Iterable[Held], *, now: dt.datetime) -> tuple[Report, ...]:
         Report(
             attempt_id=one.attempt_id,
             job_id=one.job_id,
-            kind=ReportKind.FAILED,
+            kind=ReportKind.LOST,
             at=now,
             failure=Failure(
                 code="node_lost",

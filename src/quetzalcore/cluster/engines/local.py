@@ -17,6 +17,7 @@ from typing import IO
 
 from quetzalcore.cluster.agent_process import LOCK, SOCKET
 from quetzalcore.cluster.engine import AgentUnreachable, accepted
+from quetzalcore.cluster.environment import without_secrets
 from quetzalcore.cluster.framing import AgentNode, Call, Caller, EventRequest
 from quetzalcore.cluster.host import HostSettings
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
@@ -215,7 +216,7 @@ def _run_detached(command: tuple[str, ...], log_file: Path) -> int:
     return os.posix_spawn(
         command[0],
         command,
-        os.environ,  # noqa: TID251 -- handed on as it is
+        without_secrets(os.environ),  # noqa: TID251 -- what of it is handed on is decided there
         file_actions=(
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log_file), append, 0o600),
