@@ -156,7 +156,7 @@ def test_what_a_task_says_is_heard_in_order(house, way) -> None:
         ("crashes", "defect", Remedy.NONE, "SIGSEGV"),
         ("kills_itself", "vm_lost", Remedy.RETRY, "killed by something"),
         ("writes_nonsense", "defect", Remedy.NONE, "not JSON"),
-        ("giant_result", "defect", Remedy.NONE, "9 MiB of JSON; 8 MiB are allowed"),
+        ("giant_result", "result_too_large", Remedy.USER, "9 MiB of JSON; 8 MiB are allowed"),
         ("giant_line", "defect", Remedy.NONE, "longer than a message may be"),
         ("hangs_up", "defect", Remedy.NONE, "status 0 without giving a result"),
         ("lies_about_its_failure", "defect", Remedy.NONE, "d   [2J"),
