@@ -148,8 +148,14 @@ def _registry(figures: MasterMetrics) -> CollectorRegistry:
         **dataclasses.asdict(figures.status),
         "terms": figures.terms,
         "admissions": figures.admissions,
+        "vm_starts": figures.vm_starts,
+        "vm_start_seconds": figures.vm_start_s,
+        "queue_age_seconds": figures.queue_age_s,
     }
     for name, value in values.items():
         gauge = Gauge(f"quetzal_master_{name}", name.replace("_", " "), registry=registry)
         gauge.set(float(value))
+    jobs = Gauge("quetzal_master_jobs", "jobs by state", ["state"], registry=registry)
+    for state, count in figures.jobs.items():
+        jobs.labels(state=state.value).set(count)
     return registry

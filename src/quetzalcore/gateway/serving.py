@@ -86,7 +86,7 @@ async def serve(
 ) -> None:
     """Serve until a signal comes or the task is cancelled; requests that run end first.
 
-    The socket is closed at the end. Cancelling twice does not wait for requests.
+    The socket is closed at the end. A second cancellation does not wait for draining or for requests.
     """
     options = options or ServeOptions()
     server = _Server(_config(app, options), on_ready)
@@ -101,7 +101,7 @@ async def serve(
                 stopped.cancel()
             await _end(app, server, running, options.drain_s)
     except asyncio.CancelledError:
-        await _end(app, server, running, 0.0)
+        await _end(app, server, running, options.drain_s)
         raise
 
 
