@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -50,19 +51,21 @@ class Dividing(Protocol):
 class Branch:
     """A forked job: ends alone, or with the VM that forked it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a job has of its own and of its VM
         self,
         number: int,
         parent: StartedVM,
         ended: asyncio.Future[protocol.BranchEnded],
         *,
         channel: Channel,
+        ground: Dividing | None,
         group: Group | None,
     ) -> None:
         self.number = number
         self.parent = parent
         self.ended = ended
         self.channel = channel
+        self._ground = ground
         self._group = group
 
     @property
@@ -88,7 +91,22 @@ class Branch:
 
     async def take_products(self, folder: Path) -> Path:
         """Take what it made out of its VM, into a folder of its own; after ``end``."""
-        return await asyncio.to_thread(_take, self.parent, self.name, folder)
+        target = folder / "out"
+        if self._ground is None:
+            return await asyncio.to_thread(_take_folder, self.parent, self.name, target)
+        target.mkdir(parents=True)
+        try:
+            out = _open_folders(self._ground.space, "out", self.name)
+        except FileNotFoundError:
+            return target  # it ended before it made its folder, or has removed it
+        try:
+            if _holds_something(out):
+                await asyncio.to_thread(
+                    take_out, out, target, size=self.parent.spec.scratch_mib * _MIB
+                )
+        finally:
+            os.close(out)
+        return target
 
     async def exit_status(self) -> int:
         """Wait for the end; negative for a signal."""
@@ -121,6 +139,11 @@ class Branch:
         if self._group is not None:
             with contextlib.suppress(OSError):  # else it goes with its VM's
                 self._group.remove()
+        await self._drop_inputs()
+
+    async def _drop_inputs(self) -> None:
+        if self.inputs.exists():
+            await asyncio.to_thread(shutil.rmtree, self.inputs, ignore_errors=True)
 
 
 def lose(ended: asyncio.Future[protocol.BranchEnded], number: int) -> None:
@@ -129,11 +152,12 @@ def lose(ended: asyncio.Future[protocol.BranchEnded], number: int) -> None:
         ended.set_result(protocol.BranchEnded(branch=number, status=-signal.SIGKILL))
 
 
-async def fork(
+async def fork(  # noqa: PLR0913 -- likewise
     parent: StartedVM,
     number: int,
     ended: asyncio.Future[protocol.BranchEnded],
     *,
+    ground: Dividing | None,
     spec: VMSpec,
     clock: Callable[[], float],
 ) -> Branch:
@@ -145,18 +169,17 @@ async def fork(
     group: Group | None = None
     try:
         ours.setblocking(False)
-        divided = isinstance(parent.machine, Dividing)
-        if divided:
+        if ground is not None:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         try:
-            message = {"type": "fork", "branch": number, "introduce": divided}
+            message = {"type": "fork", "branch": number, "introduce": ground is not None}
             parent.channel.send_descriptor(message, theirs.fileno())
         finally:
             theirs.close()
-        if isinstance(parent.machine, Dividing):
-            group = parent.machine.branch(f"job-{number}", await _pid_of(ours), spec)
+        if ground is not None:
+            group = ground.branch(f"job-{number}", await _pid_of(ours), spec)
         channel = await Channel.over(ours, clock)
-        return Branch(number, parent, ended, channel=channel, group=group)
+        return Branch(number, parent, ended, channel=channel, ground=ground, group=group)
     except BaseException:
         ours.close()  # a child that hears nothing more ends
         if group is not None:
@@ -189,24 +212,17 @@ def _settle(spoken: asyncio.Future[None]) -> None:
         spoken.set_result(None)
 
 
-def _take(parent: StartedVM, name: str, folder: Path) -> Path:
-    target = folder / "out"
-    if isinstance(parent.machine, Dividing):  # a walled VM's /out is memory of its own
-        target.mkdir(parents=True, exist_ok=True)
-        try:
-            out = _open_folders(parent.machine.space, "out", name)
-        except FileNotFoundError:
-            return target  # it ended before it made its folder, or has removed it
-        try:
-            take_out(out, target, size=parent.spec.scratch_mib * _MIB)
-        finally:
-            os.close(out)
-        return target
+def _take_folder(parent: StartedVM, name: str, target: Path) -> Path:
     made = parent.folder / "out" / name
     if made.is_dir() and not made.is_symlink():
-        folder.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         made.rename(target)
     return target
+
+
+def _holds_something(folder: int) -> bool:
+    with os.scandir(folder) as entries:
+        return next(entries, None) is not None
 
 
 def _open_folders(descriptor: int, *names: str) -> int:

@@ -47,6 +47,7 @@ class _Parent:
     def __init__(self, vm: StartedVM) -> None:
         self.vm = vm
         self.forked = 0
+        self._ground = vm.machine if isinstance(vm.machine, Dividing) else None
         self._ends: dict[int, asyncio.Future[protocol.BranchEnded]] = {}
         vm.channel.on_branch = self._note
 
@@ -55,7 +56,7 @@ class _Parent:
         number = self.forked
         ended = self._ends[number] = asyncio.get_running_loop().create_future()
         try:
-            return await fork(self.vm, number, ended, spec=spec, clock=clock)
+            return await fork(self.vm, number, ended, ground=self._ground, spec=spec, clock=clock)
         except BaseException:
             self.forget(number)
             raise

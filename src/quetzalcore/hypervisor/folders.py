@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -19,7 +20,9 @@ class Folders:
 
     def __init__(self, root: Path, kernels: Path | None = None) -> None:
         self._vms = root / "vms"
-        self.kernels = kernels or root / "kernels"  # compiled ahead, kept from one start to the next
+        self.kernels = (
+            kernels or root / "kernels"
+        )  # compiled ahead, kept from one start to the next
         self._of: dict[str, Path] = {}
 
     @classmethod
@@ -69,7 +72,9 @@ class Folders:
 def _remove(folder: Path) -> None:
     """Remove a VM's folder; most hold nothing, which takes no walk."""
     try:
-        for path in (f"{folder}/in", f"{folder}/out", folder):
-            os.rmdir(path)  # noqa: PTH106 -- a Path for each costs more than the call
+        for name in ("in", "out"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(f"{folder}/{name}")  # noqa: PTH106 -- a Path for each costs more than the call
+        os.rmdir(folder)  # noqa: PTH106 -- likewise
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)

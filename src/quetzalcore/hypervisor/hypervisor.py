@@ -279,8 +279,6 @@ async def _outlast(work: Awaitable[None]) -> None:
 
 
 async def _place_inputs(task: Task, where: StartedVM | Branch) -> None:
-    if where.name:
-        where.inputs.mkdir()
     if task.inputs:
         share = where.enforces(Limit.FILESYSTEM)
         await asyncio.to_thread(place, task.inputs, where.inputs, share=share)
