@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from tests.servers.gateway import MemoryPlatform, talk
 
 from quetzalcore.jobs.ledger import LedgerUnavailable
@@ -96,7 +97,9 @@ def test_a_ledger_that_is_away_is_a_503_that_says_when_to_come_again() -> None:
 def test_a_fault_of_our_own_is_a_500_without_its_story() -> None:
     async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
         for path in ("/api/jobs", "/api/jobs/x"):
-            answer = await client.get(path, headers=platform.headers("ada"))
+            with capture_logs() as lines:
+                answer = await client.get(path, headers=platform.headers("ada"))
+            assert "gateway.failed" in [line["event"] for line in lines]
             assert answer.status_code == 500
             assert answer.json()["code"] == "internal_error"
             assert "SELECT" not in answer.text
