@@ -361,5 +361,5 @@ def test_tenants_work_is_refused_where_nothing_can_hold_it(tmp_path: Path) -> No
         async with Hypervisor.open(folder=tmp_path, runtimes=[], trust=Trust.TENANT):
             raise AssertionError
 
-    with pytest.raises(CannotEnforce, match="none is set up"):
+    with pytest.raises(CannotEnforce, match="no runtime is known"):
         asyncio.run(go())
