@@ -10,6 +10,7 @@ from tests.servers.gateway import MemoryPlatform
 
 from quetzalcore.cluster.status import MasterMetrics, MasterStatus
 from quetzalcore.gateway.master_app import create_master_app
+from quetzalcore.jobs.model import JobState
 
 _STATUS = MasterStatus(
     leads=True,
@@ -30,7 +31,15 @@ class _Master:
         return _STATUS
 
     async def metrics(self) -> MasterMetrics:
-        return MasterMetrics(status=_STATUS, terms=1, admissions=17)
+        return MasterMetrics(
+            status=_STATUS,
+            terms=1,
+            admissions=17,
+            vm_starts=16,
+            vm_start_s=0.5,
+            queue_age_s=2.5,
+            jobs={JobState.QUEUED: 2},
+        )
 
 
 def _talk(conversation: Callable[[MemoryPlatform, httpx.AsyncClient], Awaitable[None]]) -> None:
@@ -54,7 +63,14 @@ def test_status_has_the_figures_that_scripts_read() -> None:
         assert answer.json() | {"workers": 3, "active_vms": 8, "queue_depth": 2} == answer.json()
         assert answer.json()["total_cores"] == 48
         metrics = await client.get("/metrics", headers=platform.headers("ada"))
-        assert "quetzal_master_admissions 17.0" in metrics.text
+        for line in (
+            "quetzal_master_admissions 17.0",
+            "quetzal_master_vm_starts 16.0",
+            "quetzal_master_vm_start_seconds 0.5",
+            "quetzal_master_queue_age_seconds 2.5",
+            'quetzal_master_jobs{state="queued"} 2.0',
+        ):
+            assert line in metrics.text
         assert (await client.get("/health", headers=platform.headers("ada"))).status_code == 200
 
     _talk(conversation)
