@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quetzalcore.database.announcements import Announcements
 from quetzalcore.database.database import Announce, DatabaseUnavailable
+from quetzalcore.database.file_notices import FileNotices
 from quetzalcore.errors import QuetzalError
 
 __all__ = ["SqliteDatabase", "open_sqlite"]
@@ -26,9 +28,9 @@ T = TypeVar("T")
 _BUSY_MS = 20_000
 _READERS = 2
 _GROUP = 64  # works in one commit at most, so that the first does not wait for long
-_POLL_S = 0.005
+_POLL_S = 0.002
 _IDLE_POLL_S = 0.02
-_IDLE_AFTER_POLLS = 200
+_TOLD_POLL_S = 0.5
 _PRAGMAS = (
     f"PRAGMA busy_timeout={_BUSY_MS}",
     "PRAGMA synchronous=FULL",
@@ -70,6 +72,8 @@ class SqliteDatabase:
         self._watch = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._version = self._data_version()
         self._polling: asyncio.Task[None] | None = None
+        self._notices: FileNotices | None = None
+        self._told = asyncio.Event()
         self._closed = False
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -93,6 +97,7 @@ class SqliteDatabase:
         """Wait for a change; other processes' are found by polling, while somebody waits."""
         self._look()
         if timeout_s > 0 and (self._polling is None or self._polling.done()):
+            self._listen()
             self._polling = asyncio.create_task(self._poll())
         return await self._announcements.wait(timeout_s=timeout_s, seen=seen)
 
@@ -104,6 +109,8 @@ class SqliteDatabase:
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
+        if self._notices is not None:
+            self._notices.close()
         self._orders.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._readers.shutdown()
@@ -169,12 +176,30 @@ class SqliteDatabase:
         return True
 
     async def _poll(self) -> None:
-        quiet = 0
+        """Look just after a write is heard of, then less and less often; without notices, every 20 ms."""
+        longest_s = _IDLE_POLL_S if self._notices is None else _TOLD_POLL_S
+        pause_s = _POLL_S
         while True:
-            await asyncio.sleep(_POLL_S if quiet < _IDLE_AFTER_POLLS else _IDLE_POLL_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._told.wait()
+            pause_s = min(2 * pause_s, longest_s)
+            if self._told.is_set():
+                await asyncio.sleep(_POLL_S)  # a write is heard of before it is committed
+                self._told.clear()
+                pause_s = _POLL_S
             if not self._announcements.awaited:
                 return
-            quiet = 0 if self._look() else quiet + 1
+            if self._look():
+                pause_s = _POLL_S
+
+    def _listen(self) -> None:
+        """Ask the kernel, once, to tell of writes."""
+        if self._notices is None:
+            with suppress(OSError):
+                name = f"{self.path.name}-wal"
+                folder = self.path.absolute().parent
+                self._notices = FileNotices(folder, name, self._told.set)
 
 
 def _outcomes(
