@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,8 +18,11 @@ import psutil
 from quetzalcore.cli.connection import kept_key
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.client import QuetzalClient
+from quetzalcore.hypervisor.cgroups import PREFIX
 
 _RUN = "from quetzalcore.cli.main import run; run()"
+_GROUPS = Path("/sys/fs/cgroup")
+_OWNER = re.compile(rf"{PREFIX}.*-(\d+)-\d+")  # an agent's pid in the name of its groups
 _READY_S = 60.0
 _STOP_S = 30.0
 
@@ -38,6 +42,26 @@ def eventually(check: Callable[[], bool], *, within_s: float, what: str) -> None
         time.sleep(0.05)
 
 
+def groups_of_the_dead() -> set[str]:
+    """Give the control groups of agents that do not live any more."""
+    found = set()
+    for folder, below, _ in os.walk(_GROUPS):
+        for name in [name for name in below if name.startswith(PREFIX)]:
+            below.remove(name)
+            owner = _OWNER.fullmatch(name)
+            if owner and not psutil.pid_exists(int(owner[1])):
+                found.add(str(Path(folder, name)))
+    return found
+
+
+def is_walled(pid: int) -> bool:
+    """Say whether a process is in a control group of a VM."""
+    try:
+        return f"/{PREFIX}" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
+
+
 class PlatformProcesses:
     """Gateways, masters and whatever they start, in one data folder."""
 
@@ -48,6 +72,7 @@ class PlatformProcesses:
         self.master_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._roles: dict[str, subprocess.Popen[bytes]] = {}
+        self._foreign_groups = frozenset(groups_of_the_dead())
         self._environment = {
             **os.environ,
             "QUETZAL_DATA_DIR": str(folder),
@@ -78,6 +103,10 @@ class PlatformProcesses:
         process.send_signal(number)
         process.wait(_STOP_S)
 
+    def setting(self, name: str) -> str:
+        """Give what a role finds in its environment."""
+        return self._environment[name]
+
     def pid(self, name: str) -> int:
         return self._roles[name].pid
 
@@ -85,12 +114,12 @@ class PlatformProcesses:
         return int((self.files.vms / "agent.pid").read_text())
 
     def vm_pids(self) -> list[int]:
-        """Give the processes that descend from the agent."""
+        """Give the processes that the agent has put into control groups: VMs, idle ones too."""
         try:
             children = psutil.Process(self.agent_pid()).children(recursive=True)
         except (psutil.NoSuchProcess, FileNotFoundError, ValueError):
             return []
-        return [child.pid for child in children]
+        return [child.pid for child in children if is_walled(child.pid)]
 
     def ready(self) -> None:
         """Wait until the gateway serves."""
@@ -144,12 +173,18 @@ class PlatformProcesses:
             return
 
     def orphans(self) -> list[str]:
-        """Give what still runs and belongs to this data folder."""
-        return [
+        """Give what is left of this data folder: processes, mounts, and groups whose agent is dead."""
+        processes = [
             f"{process.pid} {' '.join(process.cmdline())[:200]}"
             for process in psutil.process_iter()
             if process.pid != os.getpid() and self._belongs(process)
         ]
+        mounts = [
+            line
+            for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+            if str(self.folder) in line
+        ]
+        return [*processes, *mounts, *(groups_of_the_dead() - self._foreign_groups)]
 
     def _belongs(self, process: psutil.Process) -> bool:
         marker = str(self.folder)

@@ -5,10 +5,18 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.acceptance.faults.load import check_each_ended_once, during, ended_count
+from tests.acceptance.faults.load import (
+    SIZE,
+    check_each_ended_once,
+    check_succeeded_once,
+    during,
+    ended_count,
+)
 from tests.servers.platform import PlatformProcesses, eventually, platform_processes
 from tests.servers.postgres import Postgres
 
@@ -62,6 +70,27 @@ def test_killing_vms_loses_no_job(platform: PlatformProcesses, tmp_path: Path) -
     accepted = during(platform, kill_some)
     assert killed
     check_each_ended_once(platform, accepted, tmp_path / "got")
+
+
+def test_a_vm_killed_while_it_runs_ends_as_one_attempt_that_is_tried_again(
+    platform: PlatformProcesses,
+) -> None:
+    start(platform)
+    body: Any = {"kind": "sum_file", "params": {"tag": "slow", "size": SIZE, "sleep_s": 3.0}}
+    with platform.client() as client:
+        job_id = client.submit_job(body)["id"]
+        eventually(
+            lambda: client.get_job(job_id)["state"] == "running", within_s=60, what="it runs"
+        )
+        time.sleep(0.5)  # into its sleep
+        walled = platform.vm_pids()
+        for pid in walled:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        job = client.wait(job_id)
+    assert walled
+    check_succeeded_once(job, "slow")
+    assert len(job["attempts"]) == 2
 
 
 def test_killing_the_worker_loses_no_job(platform: PlatformProcesses, tmp_path: Path) -> None:
