@@ -118,6 +118,10 @@ class Settings(BaseModel):
     worker_memory_mib: int | None = Field(
         default=None, ge=256, description="Memory that this node offers; default: 80 % of it."
     )
+    kernels_dir: Path = Field(
+        default=Path("~/.cache/quetzalcore/kernels"),
+        description="Compiled kernels that VMs of this host read; made after the first survey.",
+    )
     warm_bare: int = Field(default=1, ge=0, le=64, description="Warm VMs with Python only.")
     warm_numeric: int = Field(default=1, ge=0, le=64, description="Warm VMs with NumPy and Numba.")
     lease_s: float | None = Field(

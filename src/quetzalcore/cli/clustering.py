@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from quetzalcore.cli.clock import now
-from quetzalcore.cli.host_files import HostFiles
+from quetzalcore.cli.host_files import HostFiles, kernels_folder
 from quetzalcore.cluster.addresses import own_addresses
 from quetzalcore.cluster.cluster_keys import (
     ClusterKeys,
@@ -60,6 +60,7 @@ async def work_for(settings: Settings, files: HostFiles) -> None:
         "runtime": settings.runtime,
         "cpus": settings.worker_cpus,
         "memory_mib": settings.worker_memory_mib,
+        "kernels": kernels_folder(settings),
         "warm_bare": settings.warm_bare,
         "warm_numeric": settings.warm_numeric,
     }

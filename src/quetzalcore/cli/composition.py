@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import platform
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from quetzalcore.cli.store_links import links_for
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
 from quetzalcore.cluster.engine import Engine
-from quetzalcore.cluster.engines.local import LocalEngine
-from quetzalcore.cluster.host import HostSettings
 from quetzalcore.cluster.janitor import JanitorConfig
 from quetzalcore.cluster.master import Master
 from quetzalcore.cluster.term import MasterConfig
@@ -41,7 +38,7 @@ from quetzalcore.settings import Settings
 from quetzalcore.workloads.catalog import catalog
 from quetzalcore.workloads.reuse import data_versions
 
-__all__ = ["Platform", "local_engine", "open_engine", "open_identity", "open_platform"]
+__all__ = ["Platform", "open_identity", "open_platform"]
 
 _MIB = 2**20
 _GIB = 2**30
@@ -136,34 +133,6 @@ async def open_identity(settings: Settings) -> AsyncIterator[SqlIdentityStore]:
         identity = await open_identity_store(database)
         stack.push_async_callback(identity.close)
         yield identity
-
-
-@asynccontextmanager
-async def open_engine(settings: Settings, files: HostFiles) -> AsyncIterator[Engine]:
-    """Give the engine that the settings name."""
-    if settings.engine == "ray":
-        from quetzalcore.cli.clustering import ray_engine  # noqa: PLC0415 -- Ray, an extra
-
-        async with ray_engine(settings, files) as engine:
-            yield engine
-    else:
-        yield local_engine(settings, files)
-
-
-def local_engine(settings: Settings, files: HostFiles) -> LocalEngine:
-    """Give the engine of this host."""
-    return LocalEngine(
-        HostSettings(
-            node_id=platform.node() or "local",
-            folder=files.vms,
-            runtime=settings.runtime,
-            cpus=settings.worker_cpus,
-            memory_mib=settings.worker_memory_mib,
-            warm_bare=settings.warm_bare,
-            warm_numeric=settings.warm_numeric,
-        ),
-        log_file=files.log("agent"),
-    )
 
 
 def open_limiter(settings: Settings) -> RateLimiter:

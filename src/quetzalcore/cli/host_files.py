@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import psutil
 
+import quetzalcore
 from quetzalcore.errors import BadOutput, Where
 from quetzalcore.settings import Settings
 
-__all__ = ["HostFiles", "Running", "kept_secret"]
+__all__ = ["HostFiles", "Running", "kept_secret", "kernels_folder"]
 
 _START_TOLERANCE_S = 1.0
 
@@ -137,3 +139,10 @@ def kept_secret(path: Path, given: str) -> str:
     finally:
         draft.unlink(missing_ok=True)
     return path.read_text("utf-8")
+
+
+def kernels_folder(settings: Settings) -> Path:
+    """Give the folder of compiled kernels for this installation: they hold for its sources only."""
+    installed = Path(quetzalcore.__file__).parent
+    mark = hashlib.sha256(str(installed).encode()).hexdigest()[:12]
+    return settings.kernels_dir.expanduser().absolute() / mark

@@ -13,7 +13,8 @@ import structlog
 from fastapi import FastAPI
 
 from quetzalcore.cli.clock import now
-from quetzalcore.cli.composition import Platform, local_engine, open_engine, open_platform
+from quetzalcore.cli.composition import Platform, open_platform
+from quetzalcore.cli.engines import local_engine, open_engine
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.logs import configure_logs
 from quetzalcore.cluster.master import Master

@@ -98,7 +98,7 @@ def run(
     from quetzalcore.workloads.mag_survey.analysis import Request  # noqa: PLC0415 -- heavy
     from quetzalcore.workloads.mag_survey.pipeline import run_survey  # noqa: PLC0415 -- heavy
 
-    earlier = read_earlier(from_result)
+    earlier = read_earlier(from_result, file)
     options: dict[str, Any] = {
         "skip": skip,
         "input": {

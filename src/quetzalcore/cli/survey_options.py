@@ -36,10 +36,34 @@ class EarlierRun:
                 where=where,
             ) from None
 
+    def look_beside(self, folders: Sequence[Path]) -> None:
+        """Find files that are named without a folder, as a platform's jobs name theirs.
 
-def read_earlier(path: Path | None) -> EarlierRun | None:
-    """Open an earlier run's ``result.json``, if one is named."""
-    return None if path is None else EarlierRun(path)
+        One that does not lie here is looked for in the folders in turn; its digest is checked later.
+        """
+
+        def found(path: Path) -> Path:
+            if path.is_absolute() or path.exists():
+                return path
+            there = [folder / path for folder in folders if (folder / path).is_file()]
+            return there[0] if there else path
+
+        self.paths = {role: found(path) for role, path in self.paths.items()}
+        given = dict(self.params.get("input") or {})
+        for role in set(given) & set(self.paths):
+            if given[role] is not None:
+                given[role] = str(self.paths[role])
+        self.params["input"] = given
+
+
+def read_earlier(path: Path | None, survey: Path | None = None) -> EarlierRun | None:
+    """Open an earlier run's ``result.json``, if one is named, with its inputs or those of ``survey``'s folder."""
+    if path is None:
+        return None
+    earlier = EarlierRun(path)
+    folder = path.absolute().parent
+    earlier.look_beside([*([survey.absolute().parent] if survey else ()), folder, folder.parent])
+    return earlier
 
 
 def read_toml(path: Path | None) -> dict[str, Any]:
