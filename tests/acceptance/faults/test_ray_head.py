@@ -47,8 +47,12 @@ def start(platform: PlatformProcesses) -> None:
     """Start the head, a master and a gateway apart from it, and a worker that joins."""
     platform.start("master", "--head-only", name="head")
     eventually(lambda: bool(gcs_pids(platform)), within_s=_UP_S, what="the Ray head is up")
-    apart = {"QUETZAL_RAY_ADDRESS": f"{own_addresses()[0]}:{platform.setting('QUETZAL_RAY_PORT')}"}
-    platform.start("gateway", **apart)
+    host = own_addresses()[0]
+    apart = {
+        "QUETZAL_RAY_ADDRESS": f"{host}:{platform.setting('QUETZAL_RAY_PORT')}",
+        "QUETZAL_PUBLIC_URL": f"http://{host}:{platform.port}",
+    }
+    platform.start("gateway", "--host", "0.0.0.0", **apart)  # noqa: S104 -- for a test
     platform.start("master", **apart)
     platform.ready()
     made = platform.quetzal("key", "create", "--user", "admin", "--join")
