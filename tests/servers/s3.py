@@ -46,25 +46,23 @@ class S3Server:
         )
 
 
-def started(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+def started(log: Path, *, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
     """Start a server on a free port and wait until it listens."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
     program = Path(sys.executable).with_name("moto_server")
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [program, "-H", "127.0.0.1", "-p", str(port)], stdout=file, stderr=file
-        )
+        process = subprocess.Popen([program, "-H", host, "-p", str(port)], stdout=file, stderr=file)
     for _ in range(600):
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             if process.poll() is not None:
                 break
             time.sleep(0.1)
         else:
-            return process, f"http://127.0.0.1:{port}"
+            return process, f"http://{host}:{port}"
     process.kill()
     process.wait()
     raise RuntimeError(f"moto_server did not start:\n{log.read_text()}")
