@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -50,9 +50,7 @@ def _zip_bomb() -> bytes:
 
 
 def _gzip_bomb() -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    zeros = bytes(1 << 24)
-    return b"".join([*(packer.compress(zeros) for _ in range(_GIB >> 24)), packer.flush()])
+    return gzip.compress(bytes(1 << 24)) * 64  # members follow each other as one file
 
 
 def _nested_zip() -> bytes:

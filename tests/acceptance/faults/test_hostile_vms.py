@@ -19,15 +19,24 @@ pytestmark = [pytest.mark.faults]
 PRODUCTION = {"QUETZAL_ENV": "production", "QUETZAL_LEASE_S": "8"}
 
 
-@pytest.fixture
-def platform(tmp_path: Path, misbehaving_kinds: Path) -> Iterator[PlatformProcesses]:
-    """Give a platform that takes work of tenants, and so enforces every limit."""
+@pytest.fixture(scope="module")
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, misbehaving_kinds: Path
+) -> Iterator[PlatformProcesses]:
+    """Give a platform that takes work of tenants, and so enforces every limit; one takes every blow."""
     assert misbehaving_kinds.is_dir()
-    for processes in platform_processes(tmp_path / "data", PRODUCTION):
+    folder = tmp_path_factory.mktemp("hostile") / "data"
+    for processes in platform_processes(folder, PRODUCTION):
         processes.start("up", "--foreground", name="up")
         processes.ready()
         eventually(partial(has_node, processes), within_s=30, what="a node is there")
         yield processes
+
+
+@pytest.fixture(scope="module")
+def keys(platform: PlatformProcesses) -> Mapping[str, str]:
+    """Give a key for each of three tenants."""
+    return {name: tenant_key(platform, name) for name in ("attacker", "neighbour", "victim")}
 
 
 def has_node(platform: PlatformProcesses) -> bool:
@@ -75,23 +84,27 @@ _NAMES = [f"{kind} {list(params.values())}" if params else kind for kind, params
 
 @pytest.mark.parametrize(("kind", "params", "codes"), HOSTILE, ids=_NAMES)
 def test_a_hostile_vm_harms_nobody_and_its_owner_is_told_why(
-    platform: PlatformProcesses, kind: str, params: dict[str, Any], codes: set[str] | None
+    platform: PlatformProcesses,
+    keys: Mapping[str, str],
+    kind: str,
+    params: dict[str, Any],
+    codes: set[str] | None,
 ) -> None:
-    attacker = tenant_key(platform, "attacker")
-    neighbour = tenant_key(platform, "neighbour")
     over = threading.Event()
     seen: list[JobView] = []
 
     def work_on() -> None:
-        with platform.client(neighbour) as client:
+        with platform.client(keys["neighbour"]) as client:
             while not over.is_set():
                 seen.append(run(client, "sum_file", {"size": 5000, "tag": str(len(seen))}))
 
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(work_on)
-        with platform.client(attacker) as client:
-            job = run(client, kind, params, wall_s=_WALL_S.get(kind, 6))
-        over.set()
+        try:
+            with platform.client(keys["attacker"]) as client:
+                job = run(client, kind, params, wall_s=_WALL_S.get(kind, 6))
+        finally:
+            over.set()
         beside.result(timeout=60)
     assert seen
     assert all(each["state"] == "succeeded" for each in seen), [e["error"] for e in seen]
@@ -115,15 +128,18 @@ def platform_busy(platform: PlatformProcesses) -> bool:
         return any(node["active_vms"] for node in client.list_nodes()["items"])
 
 
-def test_a_vm_sees_nothing_of_the_platform_or_of_others(platform: PlatformProcesses) -> None:
-    victim = tenant_key(platform, "victim")
-    with platform.client(victim) as client:
+def test_a_vm_sees_nothing_of_the_platform_or_of_others(
+    platform: PlatformProcesses, keys: Mapping[str, str]
+) -> None:
+    with platform.client(keys["victim"]) as client:
         own = run(client, "sum_file", {"size": 100, "tag": "private"})
     assert own["state"] == "succeeded", own["error"]
-    secrets = sorted(str(path) for path in platform.folder.rglob("*") if path.is_file())
-    attacker = tenant_key(platform, "attacker")
-    with platform.client(attacker) as client:
-        job = run(client, "read_secrets", {"paths": [str(platform.folder), *secrets[:200]]})
+    files = [path for path in platform.folder.rglob("*") if path.is_file()]
+    artifacts = [path for path in files if path.is_relative_to(platform.files.artifacts)]
+    secrets = sorted(str(path) for path in {*files} - {*artifacts[20:]})
+    assert str(platform.folder / "secret") in secrets
+    with platform.client(keys["attacker"]) as client:
+        job = run(client, "read_secrets", {"paths": [str(platform.folder), *secrets]})
     assert job["result"] is not None, job["error"]
     seen = set(job["result"]["read"])
     assert not {path for path in seen if path.startswith(str(platform.folder))}
