@@ -33,7 +33,7 @@ from quetzalcore.jobs.model import Failure, Node, Remedy, Resources
 
 __all__ = ["Agent"]
 
-_LINGER_S = 0.025  # how long a start may wait for the end of a short task, to be stored with it
+_LINGER_S = 0.1  # how long a start may wait for the end of a short task, to be stored with it
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 
 

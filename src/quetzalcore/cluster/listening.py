@@ -27,6 +27,7 @@ class Listening:
     def __init__(self, term: TermState) -> None:
         self._term = term
         self._stored: dict[str, int] = {}
+        self._granted: dict[str, tuple[str, ...]] = {}  # the keys that attempts may put
 
     async def watch(self, node: str) -> None:
         """Follow one node's events until it cannot be reached; the next look at the nodes begins anew."""
@@ -68,6 +69,9 @@ class Listening:
         self._stored[node] = events[-1].sequence
         for event in reports.endings(events):
             self._term.tally.count_end(event.used)
+            keys = self._granted.pop(event.attempt_id, ())
+            if event.ending != "succeeded" or event.attempt_id in fenced:
+                await self._delete(keys)
         if dead := tuple(attempt for attempt in fenced if attempt not in ended):
             self._term.forget(dead)
             await link.command(Stop(epoch=self._term.epoch, attempt_ids=dead))
@@ -90,7 +94,16 @@ class Listening:
             await self._fail(held, error)
             await link.command(Stop(epoch=self._term.epoch, attempt_ids=(held.attempt_id,)))
             return
+        self._granted[held.attempt_id] = tuple(artifact_key(held, name) for name in urls)
         await link.command(Grant(epoch=self._term.epoch, attempt_id=held.attempt_id, urls=urls))
+
+    async def _delete(self, keys: Sequence[str]) -> None:
+        """Delete what an attempt has put that did not succeed; nobody refers to it."""
+        for key in keys:
+            try:
+                await self._term.seams.store.delete(key)
+            except (QuetzalError, OSError) as error:
+                log.warning("the file %s of a dead attempt stays: %s", key, error)
 
     async def _fail(self, held: Held, error: QuetzalError) -> None:
         await self._term.record(

@@ -242,7 +242,7 @@ def test_an_agent_that_died_loses_its_attempts_at_once(tmp_path) -> None:
             await w.until(lambda: w.begun()["a"] == 1)
             assert asyncio.get_running_loop().time() - began < 5, "no lease had to run out"
             (job,) = await w.ended(job_id)
-            assert [a.state for a in job.attempts] == ["failed", "succeeded"]
+            assert [a.state for a in job.attempts] == ["lost", "succeeded"]
 
     run_virtually(scenario())
 
