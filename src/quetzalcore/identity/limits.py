@@ -122,11 +122,14 @@ class RateLimiter:
     ) -> Verdict:
         allowed = await limiter.hit(item, *names, cost=cost)
         window = await limiter.get_window_stats(item, *names)
+        reset_s = max(0.0, window.reset_time - self._clock_ns() / 1e9)
+        if not reset_s and window.remaining < item.amount:
+            reset_s = float(item.get_expiry())  # in a window's first millisecond Redis's rest of it is 0
         return Verdict(
             allowed=allowed,
             limit=item.amount,
             remaining=max(0, window.remaining),
-            reset_s=max(0.0, window.reset_time - self._clock_ns() / 1e9),
+            reset_s=reset_s,
         )
 
     def _redis_is_away(self, error: Exception) -> None:
