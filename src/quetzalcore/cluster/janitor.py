@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ledger import JobLedger
+from quetzalcore.jobs.upload_parts import delete_bytes
 from quetzalcore.jobs.uploads import UploadBook
 
 __all__ = ["Janitor", "JanitorConfig"]
@@ -73,6 +74,5 @@ class Janitor:
             return
         before = self._clock() - self._config.uploads
         for upload in await self._uploads.abandoned(before=before, limit=self._config.batch):
-            if upload.key:
-                await self._store.delete(upload.key)
+            await delete_bytes(self._store, upload)
             await self._uploads.delete(upload.id)

@@ -6,12 +6,17 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 
+import pytest
+
 from quetzalcore.cluster.janitor import Janitor, JanitorConfig
-from quetzalcore.jobs.ledger import Admission, Report, ReportKind
+from quetzalcore.jobs.artifacts import ArtifactStore
+from quetzalcore.jobs.ledger import Admission, NotFound, Report, ReportKind
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryUploads
 from quetzalcore.jobs.model import Artifact, JobRequest, Resources
-from quetzalcore.jobs.stores import MemoryStore
+from quetzalcore.jobs.stores import FolderStore, MemoryStore
+from quetzalcore.jobs.upload_parts import final_key, part_key, parts_prefix
+from quetzalcore.jobs.uploads import Upload
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -50,34 +55,84 @@ async def _finished_job(ledger: MemoryLedger, store: MemoryStore, now: dt.dateti
     return key
 
 
-def test_old_jobs_and_unused_uploads_go_and_young_ones_stay() -> None:
+async def _leading() -> MemoryLedger:
+    leadership = MemoryLeadership()
+    await leadership.acquire("me", lease_s=10**9, now=START)
+    return MemoryLedger(leadership)
+
+
+async def _upload(
+    uploads: MemoryUploads, store: ArtifactStore, *, day: int, complete: bool
+) -> tuple[Upload, set[str]]:
+    """Upload two bytes in two parts; give the keys that are kept of it."""
+    at = START + dt.timedelta(days=day)
+    upload = await uploads.create(tenant="t", user="u", filename="f", declared_size=2, now=at)
+    key = final_key("t", upload.id)
+    if complete:
+        await store.put(key, _bytes())
+        await uploads.finish(upload.id, tenant="t", sha256="0", key=key, now=at)
+        return upload, {key}
+    prefix = parts_prefix("t", upload.id)
+    parts = {part_key(prefix, start=start, tag=tag) for start, tag in ((0, "a"), (1, "b"))}
+    stray = part_key(prefix, start=0, tag="c")  # its request died before it could say so
+    for part in (*parts, stray):
+        await store.put(part, _bytes())
+    await uploads.advance(upload.id, tenant="t", offset=0, received=2, now=at)
+    return upload, {*parts, stray}
+
+
+def test_old_jobs_go_and_young_ones_stay() -> None:
     async def scenario() -> None:
-        leadership = MemoryLeadership()
-        await leadership.acquire("me", lease_s=10**9, now=START)
-        ledger, store = MemoryLedger(leadership), MemoryStore()
-        uploads = MemoryUploads(lambda _key: False)
-        old = await _finished_job(ledger, store, START)
+        ledger, store = await _leading(), MemoryStore()
+        await _finished_job(ledger, store, START)
         young = await _finished_job(ledger, store, START + dt.timedelta(days=80))
-        for key, day in (("old", 0), ("young", 99)):
-            await store.put(f"tenants/t/uploads/{key}", _bytes())
-            at = START + dt.timedelta(days=day)
-            upload = await uploads.create(
-                tenant="t", user="u", filename="f", declared_size=1, now=at
-            )
-            await uploads.advance(upload.id, tenant="t", offset=0, received=1, now=at)
-            await uploads.finish(
-                upload.id, tenant="t", sha256="0", key=f"tenants/t/uploads/{key}", now=at
-            )
         janitor = Janitor(
-            ledger,
+            ledger, store, JanitorConfig(), clock=lambda: START + dt.timedelta(days=100)
+        )
+        await janitor.clean(1)
+        assert {file.key async for file in store.list("tenants")} == {young}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stores", ["memory", "folder"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_an_upload_that_nobody_used_goes_with_every_byte_and_a_young_one_stays(
+    tmp_path, stores, complete
+) -> None:
+    async def scenario() -> None:
+        store: ArtifactStore = MemoryStore() if stores == "memory" else FolderStore(tmp_path)
+        uploads = MemoryUploads(lambda _key: False)
+        old, _ = await _upload(uploads, store, day=0, complete=complete)
+        _, kept = await _upload(uploads, store, day=99, complete=complete)
+        janitor = Janitor(
+            await _leading(),
             store,
             JanitorConfig(),
             clock=lambda: START + dt.timedelta(days=100),
             uploads=uploads,
         )
         await janitor.clean(1)
-        left = {file.key async for file in store.list("tenants")}
-        assert left == {young, "tenants/t/uploads/young"}
-        assert old not in left
+        assert {file.key async for file in store.list("tenants")} == kept
+        with pytest.raises(NotFound):
+            await uploads.get(old.id, tenant="t")
+
+    asyncio.run(scenario())
+
+
+def test_the_bytes_of_an_upload_whose_completion_was_never_noted_go_too() -> None:
+    async def scenario() -> None:
+        store, uploads = MemoryStore(), MemoryUploads(lambda _key: False)
+        old, _ = await _upload(uploads, store, day=0, complete=False)
+        await store.put(final_key("t", old.id), _bytes())
+        janitor = Janitor(
+            await _leading(),
+            store,
+            JanitorConfig(),
+            clock=lambda: START + dt.timedelta(days=100),
+            uploads=uploads,
+        )
+        await janitor.clean(1)
+        assert [file async for file in store.list("tenants")] == []
 
     asyncio.run(scenario())
