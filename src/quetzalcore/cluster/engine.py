@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.ledger import StaleEpoch
 from quetzalcore.jobs.model import Node
 
-__all__ = ["AgentLink", "AgentUnreachable", "Engine", "accepted"]
+__all__ = ["AgentLink", "AgentUnreachable", "Engine", "accepted", "understood"]
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class AgentUnreachable(Retryable):
@@ -26,6 +30,17 @@ def accepted(answer: Answer) -> Answer:
     if answer.error == StaleEpoch.code:
         raise StaleEpoch("a newer master commands this node", hint="stand by")
     raise AgentUnreachable(f"the agent refused: {answer.error}", hint="see the agent's log")
+
+
+def understood(kind: type[M], said: bytes) -> M:
+    """Read what an agent said; ``AgentUnreachable`` if it is no such message, so that one node stops no master."""
+    try:
+        return kind.model_validate_json(said)
+    except ValueError as error:
+        raise AgentUnreachable(
+            f"the agent said what is no {kind.__name__}",
+            hint="run the same version on every node, and see the agent's log",
+        ) from error
 
 
 class AgentLink(Protocol):

@@ -105,7 +105,7 @@ class Bridge:
         except _AgentDied:
             self._forget(ray_id)
             return None
-        except AgentUnreachable as error:
+        except (AgentUnreachable, ValueError) as error:
             log.warning("agent on Ray node %s: %s", ray_id[:12], error)
             known = self._last.get(ray_id)
             return None if known is None else replace(known, ready=False)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from quetzalcore.jobs.model import Failure, Remedy
+from quetzalcore.jobs.nesting import is_too_deep
 
 __all__ = [
     "LINE_BYTES",
@@ -203,6 +204,8 @@ def _document(line: bytes) -> Mapping[str, Any]:
         raise
     except (ValueError, RecursionError) as error:
         raise _NoMessageError("a line is not JSON") from error
+    if is_too_deep(value):  # Python reads it; who reads it after us would not
+        raise _NoMessageError("lists and objects are nested too deep")
     if b"\\ud" in line or b"\\uD" in line:
         _check_surrogates(value)
     return _mapping(value)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from quetzalcore.errors import BadParameter, Where
+from quetzalcore.jobs.nesting import MOST_LEVELS, is_too_deep
 from quetzalcore.workloads.kind import Kind
 
 __all__ = ["Parameters", "canonical_params"]
@@ -36,6 +37,10 @@ def canonical_params(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
     BadParameter
         Naming the field that is wrong, what was given and what is allowed.
     """
+    if is_too_deep(given):
+        raise BadParameter(
+            "lists and objects are nested too deep", hint=f"stay below {MOST_LEVELS} levels"
+        )
     try:
         return kind.params.model_validate(given).model_dump(mode="json")
     except ValidationError as error:

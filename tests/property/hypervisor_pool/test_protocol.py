@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quetzalcore.cluster.messages import EventBatch, Finished
 from quetzalcore.hypervisor.guest import wire
 from quetzalcore.hypervisor.protocol import (
     LINE_BYTES,
@@ -21,6 +22,7 @@ from quetzalcore.hypervisor.protocol import (
     Result,
 )
 from quetzalcore.jobs.model import Failure
+from quetzalcore.jobs.nesting import is_too_deep
 
 MESSAGES = (Ready, Progressed, Logged, Result, Failed, BranchEnded, Malformed)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -124,3 +126,31 @@ def test_half_characters_and_nul_are_refused() -> None:
 
 def test_nesting_without_end_is_refused() -> None:
     _refused(b"[" * 50_000 + b"\n")
+
+
+@given(st.integers(0, 900), st.sampled_from([("[", "]"), ('{"a":', "}"), ('[1,{"b":', "}]")]))
+def test_a_result_that_is_heard_can_be_told_to_the_master(
+    depth: int, pair: tuple[str, str]
+) -> None:
+    opening, closing = pair
+    value = opening * depth + "1" + closing * depth
+    (heard,) = Parser().feed(f'{{"type":"result","value":{{"x":{value}}}}}\n'.encode())
+    if isinstance(heard, Malformed):
+        assert "deep" in heard.reason
+        assert depth > 40
+        return
+    assert isinstance(heard, Result)
+    event = Finished(sequence=1, attempt_id="a", job_id="j", ending="succeeded", result=heard.value)
+    batch = EventBatch(events=(event,))
+    assert EventBatch.model_validate_json(batch.model_dump_json()) == batch
+
+
+@given(JSON, st.integers(0, 8))
+def test_nesting_is_counted_as_a_plain_recursion_counts_it(value: object, levels: int) -> None:
+    def depth(document: Any) -> int:
+        if not isinstance(document, dict | list):
+            return 0
+        inner = document.values() if isinstance(document, dict) else document
+        return 1 + max(map(depth, inner), default=0)
+
+    assert is_too_deep(value, levels=levels) == (depth(value) > levels)

@@ -99,3 +99,10 @@ def test_a_survey_asks_for_memory_by_its_rows() -> None:
     assert 5000 < memory("large.csv", 10_000_000 * 70) < 12_000  # 1e7 rows took 5 GB
     assert memory("survey.csv", 10_000) < 1024
     assert memory(None, 10**12) == memory("survey.xz", 10**12) < 12 * 1024
+
+
+def test_parameters_nested_too_deep_for_a_message_are_refused() -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    assert "nested too deep" in refuse("noop", {"echo": deep})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from quetzalcore.cluster.agent_process import LOCK, SOCKET
-from quetzalcore.cluster.engine import AgentUnreachable, accepted
+from quetzalcore.cluster.engine import AgentUnreachable, accepted, understood
 from quetzalcore.cluster.environment import without_secrets
 from quetzalcore.cluster.framing import AgentNode, Call, Caller, EventRequest
 from quetzalcore.cluster.host import HostSettings
@@ -167,7 +167,7 @@ class LocalEngine:
         await asyncio.sleep(_POLL_S)  # its last breath: from letting go of files to being a zombie
 
     async def _about(self, caller: Caller) -> AgentNode:
-        return AgentNode.model_validate_json(await _within(caller.ask(Call.NODE), self.patience_s))
+        return understood(AgentNode, await _within(caller.ask(Call.NODE), self.patience_s))
 
     def _reap(self) -> None:
         """Collect agents of ours that have died."""
@@ -189,7 +189,7 @@ class _LocalLink:
         said = await self._engine.ask(
             Call.COMMAND, command.model_dump_json().encode(), timeout_s=self._engine.patience_s
         )
-        return accepted(Answer.model_validate_json(said))
+        return accepted(understood(Answer, said))
 
     async def events(self, *, after: int, wait_s: float) -> EventBatch:
         """Acknowledge, and wait for what comes."""
@@ -197,7 +197,7 @@ class _LocalLink:
         said = await self._engine.ask(
             Call.EVENTS, asked, timeout_s=wait_s + self._engine.patience_s
         )
-        return EventBatch.model_validate_json(said)
+        return understood(EventBatch, said)
 
 
 async def _within(answer: Awaitable[bytes], timeout_s: float) -> bytes:

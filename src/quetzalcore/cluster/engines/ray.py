@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from quetzalcore.cluster.engine import AgentLink, AgentUnreachable, accepted
+from quetzalcore.cluster.engine import AgentLink, AgentUnreachable, accepted, understood
 from quetzalcore.cluster.framing import Call, Caller, EventRequest
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
 from quetzalcore.cluster.ray_access import RayPlace, client_environment, restart_delay_s
@@ -166,11 +166,9 @@ class _RayAgentLink:
         """Send a command."""
         body = command.model_dump_json().encode()
         said = await self._engine.ask(Call.COMMAND, self._node_id, body)
-        return accepted(Answer.model_validate_json(said))
+        return accepted(understood(Answer, said))
 
     async def events(self, *, after: int, wait_s: float) -> EventBatch:
         """Acknowledge and receive events."""
         body = EventRequest(after=after, wait_s=wait_s).model_dump_json().encode()
-        return EventBatch.model_validate_json(
-            await self._engine.ask(Call.EVENTS, self._node_id, body)
-        )
+        return understood(EventBatch, await self._engine.ask(Call.EVENTS, self._node_id, body))
