@@ -147,10 +147,10 @@ def test_a_result_that_is_heard_can_be_told_to_the_master(
 
 @given(JSON, st.integers(0, 8))
 def test_nesting_is_counted_as_a_plain_recursion_counts_it(value: object, levels: int) -> None:
-    def depth(document: Any) -> int:
+    def depth(document: object) -> int:
         if not isinstance(document, dict | list):
             return 0
         inner = document.values() if isinstance(document, dict) else document
-        return 1 + max(map(depth, inner), default=0)
+        return 1 + max((depth(each) for each in inner), default=0)
 
     assert is_too_deep(value, levels=levels) == (depth(value) > levels)
