@@ -61,6 +61,7 @@ _LIGHT = (
     jobs.c.log_events,
     jobs.c.started_at,
     jobs.c.queued_at,
+    jobs.c.reuse_key,
 )
 _ADD_EVENTS, _ADD_ATTEMPTS, _ADD_FILES = insert(events), insert(attempts), insert(files)
 _LIFE = ("state", "tries", "live_attempt", "memory_doubled")
@@ -261,7 +262,8 @@ class Changes:
             return
         job.fields["result"] = {} if details.result is None else details.result
         self.tell(job, EventType.RESULT, {}, at=at)  # its body is read from the job
-        if job.value("attempt_count") > 1:
+        # A result that was taken from a cache brought another job's files.
+        if job.value("attempt_count") > 1 or job.row.reuse_key:
             self._refiled.append(job.id)
         for artifact in details.artifacts:
             self.add_file(job.id, ARTIFACT, artifact)
