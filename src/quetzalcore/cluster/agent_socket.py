@@ -11,6 +11,7 @@ from typing import Self
 
 from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.framing import AgentNode, Call, EventRequest, Responder
+from quetzalcore.cluster.portions import first_events
 
 __all__ = ["AgentSocket"]
 
@@ -65,8 +66,7 @@ class AgentSocket:
             return (await self._agent.command(body)).model_dump_json().encode()
         if call is Call.EVENTS:
             asked = EventRequest.model_validate_json(body)
-            batch = await self._agent.events(asked.after, asked.wait_s)
-            return batch.model_dump_json().encode()
+            return first_events(await self._agent.events(asked.after, asked.wait_s))
         if call is Call.NODE:
             about = self._about.model_copy(update={"node": self._agent.node()})
             return about.model_dump_json().encode()

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.host import HostSettings, open_host
+from quetzalcore.cluster.portions import first_events
 from quetzalcore.cluster.ray_access import AGENT_VARIABLE
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.model import Node
@@ -51,7 +52,7 @@ class AgentActor:
 
     async def events(self, after: int, wait_s: float) -> bytes:
         """Acknowledge and give events."""
-        return (await (await self._ready()).events(after, wait_s)).model_dump_json().encode()
+        return first_events(await (await self._ready()).events(after, wait_s))
 
     async def node(self) -> bytes:
         """Say what the node has and what is free."""

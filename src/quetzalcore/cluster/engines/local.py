@@ -21,6 +21,7 @@ from quetzalcore.cluster.environment import without_secrets
 from quetzalcore.cluster.framing import AgentNode, Call, Caller, EventRequest
 from quetzalcore.cluster.host import HostSettings
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
+from quetzalcore.cluster.portions import commands
 from quetzalcore.jobs.model import Node
 
 __all__ = ["LocalEngine"]
@@ -186,10 +187,10 @@ class _LocalLink:
 
     async def command(self, command: Command) -> Answer:
         """Send a command."""
-        said = await self._engine.ask(
-            Call.COMMAND, command.model_dump_json().encode(), timeout_s=self._engine.patience_s
-        )
-        return accepted(understood(Answer, said))
+        *others, last = commands(command)
+        for body in others:
+            accepted(await self._say(body))
+        return accepted(await self._say(last))
 
     async def events(self, *, after: int, wait_s: float) -> EventBatch:
         """Acknowledge, and wait for what comes."""
@@ -198,6 +199,10 @@ class _LocalLink:
             Call.EVENTS, asked, timeout_s=wait_s + self._engine.patience_s
         )
         return understood(EventBatch, said)
+
+    async def _say(self, body: bytes) -> Answer:
+        said = await self._engine.ask(Call.COMMAND, body, timeout_s=self._engine.patience_s)
+        return understood(Answer, said)
 
 
 async def _within(answer: Awaitable[bytes], timeout_s: float) -> bytes:

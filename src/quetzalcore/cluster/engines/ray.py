@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from quetzalcore.cluster.engine import AgentLink, AgentUnreachable, accepted, understood
 from quetzalcore.cluster.framing import Call, Caller, EventRequest
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
+from quetzalcore.cluster.portions import commands
 from quetzalcore.cluster.ray_access import RayPlace, client_environment, restart_delay_s
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.model import Node
@@ -164,11 +165,15 @@ class _RayAgentLink:
 
     async def command(self, command: Command) -> Answer:
         """Send a command."""
-        body = command.model_dump_json().encode()
-        said = await self._engine.ask(Call.COMMAND, self._node_id, body)
-        return accepted(understood(Answer, said))
+        *others, last = commands(command)
+        for body in others:
+            accepted(await self._say(body))
+        return accepted(await self._say(last))
 
     async def events(self, *, after: int, wait_s: float) -> EventBatch:
         """Acknowledge and receive events."""
         body = EventRequest(after=after, wait_s=wait_s).model_dump_json().encode()
         return understood(EventBatch, await self._engine.ask(Call.EVENTS, self._node_id, body))
+
+    async def _say(self, body: bytes) -> Answer:
+        return understood(Answer, await self._engine.ask(Call.COMMAND, self._node_id, body))
