@@ -142,10 +142,10 @@ class Settings(BaseModel):
         default=100.0, gt=0, description="Artifacts that a tenant may keep."
     )
     rate_limit: str = Field(
-        default="6000/minute", description="Requests by one key, like 100/minute."
+        default="6000/minute", description="Requests by one user, like 100/minute."
     )
     login_rate_limit: str = Field(
-        default="10/minute", description="Failed logins by one address, like 10/minute."
+        default="10/minute", description="Logins and wrong keys from one address, like 10/minute."
     )
     rate_limit_exempt: tuple[str, ...] = Field(
         default=(), description="Key ids without rate limit, for load tests."

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from fastapi.routing import APIRoute
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from quetzalcore.gateway.authentication import shown_key
@@ -21,7 +21,15 @@ from quetzalcore.identity.limits import Verdict
 from quetzalcore.identity.model import Principal, Role
 from quetzalcore.identity.store import Forbidden, NotAuthenticated
 
-__all__ = ["Access", "Bodies", "authenticate", "guarded", "login_failed", "same_origin"]
+__all__ = [
+    "Access",
+    "Bodies",
+    "authenticate",
+    "count_guess",
+    "count_request",
+    "guarded",
+    "same_origin",
+]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -85,11 +93,11 @@ async def authenticate(request: Request, gateway: Gateway, access: Access) -> Pr
         who = await gateway.authenticator.authenticate(request)
     except NotAuthenticated:
         if shown_key(request) is not None:
-            await login_failed(request, gateway)
+            await count_guess(request, gateway)
         raise
     request.state.principal = who
     structlog.contextvars.bind_contextvars(tenant=who.tenant, user=who.user)
-    verdict = await gateway.meter.count(who.key_id or who.user)
+    verdict = await count_request(who, gateway)
     request.state.extra_headers = _rate_headers(verdict)
     if not verdict.allowed:
         raise TooManyRequests(verdict.reset_s)
@@ -99,8 +107,14 @@ async def authenticate(request: Request, gateway: Gateway, access: Access) -> Pr
     return who
 
 
-async def login_failed(request: Request, gateway: Gateway) -> None:
-    """Count a wrong key or password against the address that it came from.
+async def count_request(who: Principal, gateway: Gateway) -> Verdict:
+    """Count what a user asks for, by all keys together: anybody may make any number of keys."""
+    exempt = gateway.parts.limiter.exempts(who.key_id)
+    return await gateway.meter.count(who.key_id if exempt else who.user)
+
+
+async def count_guess(request: HTTPConnection, gateway: Gateway) -> None:
+    """Count a try at a password, before it is checked, or a wrong key against the address that it came from.
 
     Raises
     ------
@@ -170,5 +184,5 @@ def _limit(bodies: Bodies, gateway: Gateway) -> int:
     }[bodies]
 
 
-def _address(request: Request) -> str:
+def _address(request: HTTPConnection) -> str:
     return request.client.host if request.client else "unknown"

@@ -29,6 +29,10 @@ class Limiter(Protocol):
         """Count requests of somebody under a rule, ``requests`` or ``login``: all of ``cost`` or none."""
         ...
 
+    def exempts(self, who: str) -> bool:
+        """Say whether somebody is never refused."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinInfo:

@@ -88,7 +88,7 @@ class RateLimiter:
     async def hit(self, rule: str, who: str, *, cost: int = 1) -> Verdict:
         """Count requests of somebody under a rule, all of ``cost`` or none: refused ones are not counted."""
         item = self._rule(rule)
-        if who in self._exempt:
+        if self.exempts(who):
             return Verdict(allowed=True, limit=item.amount, remaining=item.amount, reset_s=0.0)
         if self._shared is not None and self._monotonic() >= self._retry_at:
             try:
@@ -99,6 +99,10 @@ class RateLimiter:
                 self._redis_is_back()
                 return verdict
         return await self._ask(self._alone, item, (rule, who), cost)
+
+    def exempts(self, who: str) -> bool:
+        """Say whether somebody is never refused."""
+        return who in self._exempt
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -124,7 +128,9 @@ class RateLimiter:
         window = await limiter.get_window_stats(item, *names)
         reset_s = max(0.0, window.reset_time - self._clock_ns() / 1e9)
         if not reset_s and window.remaining < item.amount:
-            reset_s = float(item.get_expiry())  # in a window's first millisecond Redis's rest of it is 0
+            reset_s = float(
+                item.get_expiry()
+            )  # in a window's first millisecond Redis's rest of it is 0
         return Verdict(
             allowed=allowed,
             limit=item.amount,

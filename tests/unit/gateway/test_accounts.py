@@ -67,7 +67,58 @@ def test_wrong_passwords_are_limited_by_address() -> None:
     talk(conversation, limiter=limiter)
 
 
-def test_requests_are_limited_by_key_and_say_how_much_is_left() -> None:
+def test_beyond_the_limit_not_even_the_right_password_is_told() -> None:
+    limiter = RateLimiter("memory://", parse_rules({"requests": "100/minute", "login": "3/minute"}))
+
+    async def conversation(_: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        guesses = [*(f"guess {number} of many" for number in range(3)), PASSWORD]
+        answers = [
+            await client.post("/api/auth/login", json={"name": "ada", "password": guess})
+            for guess in guesses
+        ]
+        assert [each.status_code for each in answers] == [401, 401, 401, 429]
+        assert "set-cookie" not in answers[-1].headers
+        assert int(answers[-1].headers["retry-after"]) >= 1
+
+    talk(conversation, limiter=limiter)
+
+
+def test_more_keys_give_no_more_requests() -> None:
+    limiter = RateLimiter("memory://", parse_rules({"requests": "4/minute", "login": "100/minute"}))
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        ada = platform.headers("ada")
+        made = [(await client.post("/api/keys", json={}, headers=ada)).json() for _ in range(3)]
+        keys = [{"X-API-Key": each["secret"]} for each in made]
+        answers = [await client.get("/api/jobs", headers=key) for key in keys]
+        assert [each.status_code for each in answers] == [200, 429, 429]
+
+    talk(conversation, limiter=limiter)
+
+
+def test_an_exempt_key_is_never_refused_and_uses_up_nothing() -> None:
+    rules = parse_rules({"requests": "2/minute", "login": "100/minute"})
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        ada = platform.headers("ada")
+        (key,) = await platform.parts.identity.keys(user="ada")
+        limited.exempt.add(key.id)
+        answers = [await client.get("/api/jobs", headers=ada) for _ in range(5)]
+        assert {each.status_code for each in answers} == {200}
+        limited.exempt.clear()
+        assert (await client.get("/api/jobs", headers=ada)).headers["ratelimit-remaining"] == "1"
+
+    class Limiter(RateLimiter):
+        exempt: set[str] = set()  # noqa: RUF012 -- of one test
+
+        def exempts(self, who: str) -> bool:
+            return who in self.exempt
+
+    limited = Limiter("memory://", rules)
+    talk(conversation, limiter=limited)
+
+
+def test_requests_are_limited_by_user_and_say_how_much_is_left() -> None:
     limiter = RateLimiter("memory://", parse_rules({"requests": "3/minute", "login": "100/minute"}))
 
     async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:

@@ -13,7 +13,7 @@ from quetzalcore.errors import BadParameter, Where
 from quetzalcore.gateway.answers import COMMON, SECURED, problems
 from quetzalcore.gateway.authentication import SESSION_COOKIE
 from quetzalcore.gateway.documents import key_document, principal_document, user_document
-from quetzalcore.gateway.guard import Access, guarded, login_failed, same_origin
+from quetzalcore.gateway.guard import Access, count_guess, guarded, same_origin
 from quetzalcore.gateway.instance import caller, gateway_of
 from quetzalcore.gateway.names import checked_name, missing
 from quetzalcore.gateway.replies import reply
@@ -28,7 +28,7 @@ from quetzalcore.gateway.schemas import (
     UserView,
 )
 from quetzalcore.identity.model import ApiKey, Role
-from quetzalcore.identity.store import Forbidden, NotAuthenticated
+from quetzalcore.identity.store import Forbidden
 from quetzalcore.jobs.ledger import Conflict
 
 __all__ = ["admins", "login", "own"]
@@ -61,11 +61,8 @@ async def log_in(request: Request, body: LoginRequest) -> Response:
     parts = gateway.parts
     if not same_origin(request, gateway.config.public_url):
         raise Forbidden("the login came from another site's page", hint="log in on our own page")
-    try:
-        who, cookie = await parts.identity.log_in(body.name, body.password, now=parts.clock())
-    except NotAuthenticated:
-        await login_failed(request, gateway)
-        raise
+    await count_guess(request, gateway)  # before: else a right guess would be told beyond the limit
+    who, cookie = await parts.identity.log_in(body.name, body.password, now=parts.clock())
     answer = reply(principal_document(who))
     answer.set_cookie(
         SESSION_COOKIE,
