@@ -35,8 +35,8 @@ class GatewayConfig:
         How long an answer waits for its job by default and at most.
     heartbeat_s : float
         A silent event stream says something this often.
-    streams : int
-        Event streams and sockets of one instance at once.
+    streams, tenant_streams : int
+        Event streams and sockets of one instance at once, and those of one tenant among them.
     socket_jobs : int
         Jobs that one WebSocket may watch.
     key_cache_s : float
@@ -67,6 +67,7 @@ class GatewayConfig:
     max_wait_s: float = 60.0
     heartbeat_s: float = 15.0
     streams: int = 1000
+    tenant_streams: int = 250
     socket_jobs: int = 200
     key_cache_s: float = 1.0
     max_priority: int = 10

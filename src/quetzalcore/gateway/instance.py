@@ -13,6 +13,7 @@ from quetzalcore.gateway.health import Checkup
 from quetzalcore.gateway.metering import Meter
 from quetzalcore.gateway.metrics import GatewayMetrics
 from quetzalcore.gateway.parts import GatewayParts
+from quetzalcore.gateway.streams import Streams
 from quetzalcore.gateway.watching import Watcher
 from quetzalcore.identity.model import Principal
 from quetzalcore.jobs.ids import new_id
@@ -31,7 +32,8 @@ class Gateway:
         )
         self.meter = Meter(parts.limiter)
         self.watcher = Watcher(parts.ledger)
-        self.metrics = GatewayMetrics(parts.config.instance)
+        self.streams = Streams(parts.config.streams, parts.config.tenant_streams)
+        self.metrics = GatewayMetrics(parts.config.instance, streams=lambda: self.streams.count)
         self.checkup = Checkup(parts, self.metrics, lambda: self.draining)
         self.began = time.monotonic()
         self.run_id = new_id()  # request ids are this and a number: unique, and cheaper than random

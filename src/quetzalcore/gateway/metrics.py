@@ -72,12 +72,11 @@ class RecentRequests:
 class GatewayMetrics:
     """Counters and gauges; labels are route templates, methods and states, never ids."""
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, instance: str, *, streams: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
         self.recent = RecentRequests()
         self.instance = instance
         self.open_requests = 0
-        self.streams = 0
         self.submitted = 0
         self.reused = 0
         self._times = Histogram(
@@ -117,7 +116,7 @@ class GatewayMetrics:
         ).set_function(lambda: self.open_requests)
         Gauge(
             "quetzal_http_streams", "Open event streams and sockets", registry=self.registry
-        ).set_function(lambda: self.streams)
+        ).set_function(streams)
 
     def request(self, method: str, route: str, status: int, own_s: float | None) -> None:
         """Count a request by its own time: without waiting for a job; None where a client sets the pace."""

@@ -18,10 +18,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from quetzalcore.errors import BadParameter, QuetzalError
 from quetzalcore.gateway.authentication import shown_key
 from quetzalcore.gateway.documents import event_document
-from quetzalcore.gateway.guard import same_origin
+from quetzalcore.gateway.guard import count_guess, count_request, same_origin
 from quetzalcore.gateway.instance import Gateway
 from quetzalcore.gateway.names import checked_id
-from quetzalcore.gateway.problems import problem_of
+from quetzalcore.gateway.problems import TooManyRequests, problem_of
 from quetzalcore.gateway.replies import json_text
 from quetzalcore.gateway.watching import Subscription, is_end
 from quetzalcore.identity.model import Principal
@@ -43,32 +43,47 @@ async def serve_socket(socket: WebSocket) -> None:
     who = await _admitted(socket, gateway)
     if who is None:
         return
-    await socket.accept()
-    gateway.metrics.streams += 1
-    try:
+    with gateway.streams.one(who.tenant):
+        await socket.accept()
         await _Session(socket, gateway, who).run()
-    finally:
-        gateway.metrics.streams -= 1
 
 
 async def _admitted(socket: WebSocket, gateway: Gateway) -> Principal | None:
     """Check key or session and, for sessions, the Origin; a refused handshake answers 403."""
+    by_key = shown_key(socket) is not None
     try:
-        who = await gateway.authenticator.authenticate(socket)
+        who = await _known(socket, gateway, by_key=by_key)
     except QuetzalError as error:
         await socket.close(_POLICY, reason=error.title)
         return None
-    by_key = shown_key(socket) is not None
     welcome = same_origin(socket, gateway.config.public_url) and (
         by_key or "origin" in socket.headers
     )
     if who.scope == "join" or not welcome:
         await socket.close(_POLICY, reason="Not allowed")
         return None
-    if gateway.metrics.streams >= gateway.config.streams:
+    if gateway.streams.refusal(who.tenant):
         await socket.close(_TRY_LATER, reason="Too many streams")
         return None
     return who
+
+
+async def _known(socket: WebSocket, gateway: Gateway, *, by_key: bool) -> Principal:
+    """Say who knocks, held to the same limits as any request."""
+    try:
+        who = await gateway.authenticator.authenticate(socket)
+    except NotAuthenticated:
+        if by_key:
+            await count_guess(socket, gateway)
+        raise
+    await _count(gateway, who)
+    return who
+
+
+async def _count(gateway: Gateway, who: Principal) -> None:
+    verdict = await count_request(who, gateway)
+    if not verdict.allowed:
+        raise TooManyRequests(verdict.reset_s)
 
 
 class _Session:
@@ -119,6 +134,7 @@ class _Session:
             text = message.get("text")
             job_id = ""
             try:
+                await _count(self._gateway, self._who)
                 order = _order(text)
                 job_id = str(order.get("job_id", ""))
                 await self._obey(order, job_id)

@@ -96,6 +96,8 @@ class Watcher:
         topic = self._topics.get(job_id)
         if topic is None:
             topic = self._topics[job_id] = _Topic(seen=after, base=after)
+        elif not topic.recent:  # nobody has checked the number that the first watcher gave
+            topic.seen = topic.base = min(after, topic.seen)
         topic.watchers += 1
         self._arrived.set()
         if self._task is None or self._task.done():
@@ -157,8 +159,9 @@ class Watcher:
         loop = asyncio.get_running_loop()
         began = loop.time()
         for job_id, topic in list(self._topics.items()):
-            events = await self.ledger.events(job_id, after=topic.seen, limit=_PAGE)
-            if events:
+            after = topic.seen
+            events = await self.ledger.events(job_id, after=after, limit=_PAGE)
+            if events and topic.seen == after:  # else somebody came meanwhile who knows less
                 topic.add(events)
         return loop.time() - began
 

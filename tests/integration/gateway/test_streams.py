@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.servers.gateway import LiveGateway, live
+from tests.servers.gateway import PASSWORD, LiveGateway, live
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from quetzalcore.identity.limits import RateLimiter, parse_rules
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +271,54 @@ def test_an_instance_that_is_full_sends_watchers_elsewhere() -> None:
             refused = httpx.get(url, headers=gateway.headers("ada"))
         assert refused.status_code == 503
         assert refused.headers["retry-after"]
+
+
+def test_one_tenants_streams_leave_room_for_others() -> None:
+    with live(tenant_streams=1) as gateway:
+        ours, theirs = _submit(gateway), _submit(gateway, "bob")
+        url = f"{gateway.url}/api/jobs/{ours}/events"
+        with httpx.stream("GET", url, headers=gateway.headers("ada"), timeout=10) as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            refused = httpx.get(url, headers=gateway.headers("cleo"))  # of the same tenant
+            assert refused.status_code == 503
+            assert "acme has 1 streams open" in refused.json()["detail"]
+            other = f"{gateway.url}/api/jobs/{theirs}/events"
+            with httpx.stream("GET", other, headers=gateway.headers("bob"), timeout=10) as welcome:
+                assert welcome.status_code == 200
+
+
+def test_messages_on_a_socket_use_up_the_rate_limit() -> None:
+    limiter = RateLimiter("memory://", parse_rules({"requests": "3/minute", "login": "9/minute"}))
+
+    async def conversation(gateway: LiveGateway) -> list[str]:
+        async with connect(
+            gateway.url.replace("http", "ws") + "/ws",
+            additional_headers=gateway.headers("ada"),
+            proxy=None,
+        ) as socket:
+            for _ in range(4):
+                await socket.send('{"type": "ping"}')
+            said = [json.loads(await socket.recv()) for _ in range(4)]
+        return [each.get("problem", {}).get("code", each["type"]) for each in said]
+
+    with live(limiter=limiter) as gateway:
+        said = asyncio.run(conversation(gateway))
+    assert said == ["pong", "pong", "too_many_requests", "too_many_requests"]
+
+
+def test_keys_guessed_at_a_socket_are_limited_by_address() -> None:
+    limiter = RateLimiter("memory://", parse_rules({"requests": "9/minute", "login": "2/minute"}))
+
+    async def knock(gateway: LiveGateway) -> None:
+        wrong = {"Authorization": "Bearer wrong"}
+        with pytest.raises(InvalidStatus):
+            await connect(
+                gateway.url.replace("http", "ws") + "/ws", additional_headers=wrong, proxy=None
+            )
+
+    with live(limiter=limiter) as gateway:
+        for _ in range(2):
+            asyncio.run(knock(gateway))
+        login = {"name": "ada", "password": PASSWORD}
+        assert httpx.post(f"{gateway.url}/api/auth/login", json=login).status_code == 429

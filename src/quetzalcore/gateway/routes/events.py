@@ -66,11 +66,9 @@ async def watch_job(
     job = await ledger.get(checked_id(job_id, "job"), tenant=caller(request).tenant)
     if job.state in TERMINAL and not await ledger.events(job.id, after=after, limit=1):
         return Response(status_code=204)
-    if gateway.metrics.streams >= gateway.config.streams:
-        raise Unavailable(
-            f"this instance serves {gateway.config.streams} streams already",
-            hint="come again in a moment, or ask for the job itself",
-        )
+    refusal = gateway.streams.refusal(job.request.tenant)
+    if refusal:
+        raise Unavailable(refusal, hint="come again in a moment, or ask for the job itself")
     request.state.stream = True
     return StreamingResponse(
         _stream(gateway, request, job, after),
@@ -80,10 +78,13 @@ async def watch_job(
 
 
 async def _stream(gateway: Gateway, request: Request, job: Job, after: int) -> AsyncIterator[bytes]:
-    gateway.metrics.streams += 1
+    tenant = job.request.tenant
     try:
-        yield _RETRY
-        with gateway.watcher.subscribe(job.id, after=after) as subscription:
+        with (
+            gateway.streams.one(tenant),
+            gateway.watcher.subscribe(job.id, after=after) as subscription,
+        ):
+            yield _RETRY
             while not gateway.watcher.closed:
                 events = await subscription.batch(timeout_s=gateway.config.heartbeat_s)
                 yield b"".join(map(_message, events)) or _HEARTBEAT
@@ -91,8 +92,6 @@ async def _stream(gateway: Gateway, request: Request, job: Job, after: int) -> A
                     return
     except QuetzalError:
         return  # the client resumes by Last-Event-ID and is told then
-    finally:
-        gateway.metrics.streams -= 1
 
 
 async def _over(

@@ -89,7 +89,7 @@ async def system(request: Request) -> Response:
             "host_cpu_percent": psutil.cpu_percent(),
             "host_memory_percent": psutil.virtual_memory().percent,
             "open_requests": gateway.metrics.open_requests,
-            "streams": gateway.metrics.streams,
+            "streams": gateway.streams.count,
             "requests_per_s": figures.per_s,
             "p50_ms": figures.p50_ms,
             "p95_ms": figures.p95_ms,
