@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -31,6 +32,8 @@ from quetzalcore.jobs.model import Artifact, Failure, Remedy
 __all__ = ["Attempt", "Means", "Reporter"]
 
 _PUTS_AT_ONCE = 4
+
+log = logging.getLogger(__name__)
 
 
 class Reporter(Protocol):
@@ -163,7 +166,8 @@ class Attempt:
             cancelled = stopped.code == "cancelled"
             self._finish({"ending": "cancelled" if cancelled else "failed", "failure": stopped})
         elif (error := task.exception()) is not None:
-            self._finish({"ending": "failed", "failure": _internal(error)})
+            log.error("attempt %s failed", self.assignment.attempt_id, exc_info=error)
+            self._finish({"ending": "failed", "failure": _INTERNAL})
 
 
 _LEFT = Failure(
@@ -174,14 +178,13 @@ _LEFT = Failure(
 )
 
 
-def _internal(error: BaseException) -> Failure:
-    return Failure(
-        code="agent_fault",
-        title="The node failed",
-        detail=f"the node's agent failed: {type(error).__name__}: {error}",
-        hint="look at the agent's log on that node",
-        remedy=Remedy.RETRY,
-    )
+_INTERNAL = Failure(
+    code="agent_fault",
+    title="The node failed",
+    detail="the node's agent met an error of its own",
+    hint="its operator finds it in the agent's log on that node",
+    remedy=Remedy.RETRY,
+)
 
 
 def _spec(assignment: Assignment) -> VMSpec:

@@ -90,7 +90,7 @@ class _Exchange:
         except QuetzalError as error:
             await self._say(problem_of(error), receive, answer)
         except Exception:
-            _log.exception("gateway.failed", path=self._scope["path"])
+            _log.exception("gateway.failed", route=self._route())  # a path may hold a signed link
             if self._started:
                 raise  # the server cuts the connection, so that nobody takes a part for the whole
             problem = problem_of_status(500, "the gateway met an error of its own")
@@ -133,7 +133,7 @@ class _Exchange:
     def _account(self, duration_s: float) -> None:
         scope = self._scope
         state = scope["state"]
-        route = getattr(scope.get("route"), "path", "none")
+        route = self._route()
         own_s = None if "stream" in state else duration_s - state.get("waited_s", 0.0)
         self._gateway.metrics.request(scope["method"], route, self._status, own_s)
         if not self._worth_a_line(duration_s):
@@ -149,6 +149,9 @@ class _Exchange:
             user=who.user if who else None,
             job_id=state.get("job_id") or scope.get("path_params", {}).get("job_id"),
         )
+
+    def _route(self) -> str:
+        return getattr(self._scope.get("route"), "path", "none")
 
     def _worth_a_line(self, duration_s: float) -> bool:
         """Leave quick reads that went well to the metrics: they come by the thousand."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from starlette.responses import Response
 
 from quetzalcore.errors import Permanent, QuetzalError, Retryable, UserMistake
@@ -29,6 +30,7 @@ __all__ = [
     "problem_of_status",
 ]
 
+_log = structlog.get_logger("quetzalcore.gateway")
 PROBLEM_JSON = "application/problem+json"
 _RETRY_AFTER_S = 2
 
@@ -119,6 +121,15 @@ _STATUS_OF_CODE = {
     "stale_epoch": 503,
 }
 
+# What names the platform's own places is for its operator: callers are told no more than this.
+_OF_OUR_OWN = {
+    "database_unavailable": "the platform's database does not take the request",
+    "ledger_unavailable": "the platform's database does not take the request",
+    "store_unavailable": "the platform's file store does not take the request",
+    "store_refused": "the platform's file store does not take the request",
+    "storage_full": "the platform's file store has no room",
+}
+
 _CODE_OF_STATUS = {
     status: code
     for code, status in reversed(_STATUS_OF_CODE.items())
@@ -167,7 +178,7 @@ class Problem:
 
 
 def problem_of(error: QuetzalError) -> Problem:
-    """Say which problem an error of ours is."""
+    """Say which problem an error of ours is; what only the operator should know of it is logged."""
     status = _STATUS_OF_CODE.get(error.code) or _status_of_branch(error)
     headers = dict(getattr(error, "headers", {}))
     if status == HTTPStatus.UNAUTHORIZED:
@@ -178,12 +189,16 @@ def problem_of(error: QuetzalError) -> Problem:
         headers["Connection"] = "close"
     where = error.where
     place = {} if where is None else {name: getattr(where, name) for name in where.__slots__}
+    detail, hint = error.detail, error.hint
+    if error.code in _OF_OUR_OWN:
+        _log.warning("gateway.part_away", code=error.code, detail=detail, hint=hint)
+        detail, hint, place = _OF_OUR_OWN[error.code], "try again in a moment", {}
     return Problem(
         status=status,
         code=error.code,
         title=error.title,
-        detail=error.detail,
-        hint=error.hint,
+        detail=detail,
+        hint=hint,
         where=place,
         headers=headers,
     )

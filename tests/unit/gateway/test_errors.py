@@ -7,9 +7,15 @@ from typing import Any
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from tests.servers.gateway import MemoryPlatform, talk
+from tests.servers.gateway import MemoryPlatform, now, talk
 
+from quetzalcore.database import DatabaseUnavailable
+from quetzalcore.errors import QuetzalError, Where
+from quetzalcore.jobs.artifacts import StoredFile
 from quetzalcore.jobs.ledger import LedgerUnavailable
+from quetzalcore.jobs.links import Grant, sign
+from quetzalcore.jobs.stores.faults import StorageFull, StoreRefused, StoreUnavailable
+from quetzalcore.jobs.stores.memory import MemoryStore
 
 
 @pytest.mark.parametrize(
@@ -92,6 +98,50 @@ def test_a_ledger_that_is_away_is_a_503_that_says_when_to_come_again() -> None:
         assert (await client.get("/live")).status_code == 200
 
     talk(conversation, ledger=_Away())
+
+
+@pytest.mark.parametrize(
+    "kind", [LedgerUnavailable, DatabaseUnavailable, StoreUnavailable, StorageFull, StoreRefused]
+)
+def test_where_the_platform_keeps_things_is_told_to_its_operator_only(
+    kind: type[QuetzalError],
+) -> None:
+    class Telling:
+        """A ledger that names its place."""
+
+        async def list(self, _where: object) -> None:
+            raise kind(
+                "/var/lib/secret/ledger.db is locked", hint="look at /var", where=Where(file="/v")
+            )
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        with capture_logs() as lines:
+            answer = await client.get("/api/jobs", headers=platform.headers("ada"))
+        assert answer.status_code >= 500
+        assert answer.json()["code"] == kind.code
+        assert "/v" not in answer.text
+        assert "/var/lib/secret/ledger.db is locked" in [line.get("detail") for line in lines]
+
+    talk(conversation, ledger=Telling())
+
+
+def test_a_signed_link_that_fails_is_not_logged() -> None:
+    class Broken(MemoryStore):
+        """A store with a fault of its own."""
+
+        async def stat(self, _key: str) -> StoredFile:
+            raise RuntimeError("broken")
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        until = int(now().timestamp()) + 60
+        grant = Grant(method="GET", key="tenants/acme/uploads/a", expires_at_s=until)
+        token = sign(grant, platform.parts.secret)
+        with capture_logs() as lines:
+            assert (await client.get(f"/api/blobs/{token}")).status_code == 500
+        assert "/api/blobs/{token}" in [line.get("route") for line in lines]
+        assert token not in str(lines)
+
+    talk(conversation, store=Broken())
 
 
 def test_a_fault_of_our_own_is_a_500_without_its_story() -> None:
