@@ -1,4 +1,4 @@
-"""Deletes what is kept no longer: ended jobs, files that nothing refers to, uploads that nobody used."""
+"""Deletes what is kept no longer: ended jobs, files that nothing refers to or ever will, uploads that nobody used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quetzalcore.errors import Retryable
+from quetzalcore.cluster.orders import attempt_prefix
+from quetzalcore.errors import Permanent, Retryable
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ledger import JobLedger
 from quetzalcore.jobs.upload_parts import delete_bytes
@@ -21,9 +22,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JanitorConfig:
-    """How long things are kept, and how often that is looked at."""
+    """How long things are kept, and how often that is looked at.
+
+    ``dead`` is how long the files of an attempt without success are left alone after its end. Its agent
+    ends it before its lease does, and its links end within ``MasterConfig.link_s``: ``dead`` is that many
+    times over, so that a put that began in time has ended too.
+    """
 
     retention: dt.timedelta = dt.timedelta(days=90)
+    dead: dt.timedelta = dt.timedelta(hours=6)
     uploads: dt.timedelta = dt.timedelta(days=2)
     every_s: float = 600.0
     batch: int = 200
@@ -46,6 +53,7 @@ class Janitor:
         self._config = config
         self._clock = clock
         self._uploads = uploads
+        self._owed: list[str] = []  # keys that the ledger has given, not deleted yet
 
     async def run(self, epoch: int) -> None:
         """Clean up now and then, until cancelled or deposed."""
@@ -53,21 +61,34 @@ class Janitor:
             await asyncio.sleep(self._config.every_s)
             try:
                 await self.clean(epoch)
-            except Retryable as error:
+            except (Retryable, Permanent) as error:
                 log.warning("%s; cleaning up later", error)
 
     async def clean(self, epoch: int) -> None:
         """Delete everything that is due; what a crash leaves undone is found again next time."""
         await self._forget_jobs(epoch)
+        await self._sweep_attempts(epoch)
         await self._drop_uploads()
 
     async def _forget_jobs(self, epoch: int) -> None:
         before = self._clock() - self._config.retention
-        while keys := await self._ledger.forget(
-            before=before, limit=self._config.batch, epoch=epoch
-        ):
-            for key in keys:
-                await self._store.delete(key)
+        while True:
+            while self._owed:  # asking the ledger again says that these are gone
+                await self._store.delete(self._owed[-1])
+                self._owed.pop()
+            self._owed += await self._ledger.forget(
+                before=before, limit=self._config.batch, epoch=epoch
+            )
+            if not self._owed:
+                return
+
+    async def _sweep_attempts(self, epoch: int) -> None:
+        """Delete what attempts without success have put: reported or not, whoever died meanwhile."""
+        before = self._clock() - self._config.dead
+        while dead := await self._ledger.unswept(before=before, limit=self._config.batch):
+            for attempt in dead:
+                await self._store.clear(attempt_prefix(attempt))
+            await self._ledger.swept([attempt.attempt_id for attempt in dead], epoch=epoch)
 
     async def _drop_uploads(self) -> None:
         if self._uploads is None:

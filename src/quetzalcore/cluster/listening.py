@@ -37,10 +37,11 @@ class Listening:
             after = 0
             while True:
                 batch = await link.events(after=after, wait_s=LONG_POLL_S)
-                self._term.heard_at[node] = self._term.time()
+                self._term.heard_at[node] = heard_at = self._term.time()
                 if batch.events:
                     await self._store(link, node, batch.events)
                     after = batch.events[-1].sequence
+                    await self._term.end_round(heard_at)
         except AgentUnreachable as error:
             log.warning("node %s: %s", node, error)
             self._term.heard_at.pop(node, None)
@@ -70,7 +71,9 @@ class Listening:
         for event in reports.endings(events):
             self._term.tally.count_end(event.used)
             keys = self._granted.pop(event.attempt_id, ())
-            if event.ending != "succeeded" or event.attempt_id in fenced:
+            # A success that is fenced off may be one that was stored by a write whose answer was lost:
+            # its files are left to the janitor, who asks the ledger.
+            if event.ending != "succeeded":
                 await self._delete(keys)
         if dead := tuple(attempt for attempt in fenced if attempt not in ended):
             self._term.forget(dead)

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 from quetzalcore.cluster.book import Held
 from quetzalcore.cluster.messages import Assignment, InputLink
+from quetzalcore.jobs.ledger import DeadAttempt
 from quetzalcore.jobs.model import Job
 
 __all__ = ["artifact_key", "assignment", "attempt_prefix"]
 
 
-def attempt_prefix(held: Held) -> str:
-    """Give the prefix of an attempt's artifacts."""
-    return f"tenants/{held.tenant}/jobs/{held.job_id}/{held.attempt_id}"
+def attempt_prefix(attempt: Held | DeadAttempt) -> str:
+    """Give the prefix of an attempt's artifacts; no other attempt's lie below it."""
+    return f"tenants/{attempt.tenant}/jobs/{attempt.job_id}/{attempt.attempt_id}"
 
 
 def artifact_key(held: Held, name: str) -> str:

@@ -40,6 +40,10 @@ class ArtifactStore(Protocol):
         """Remove a file; nothing happens if it is not there."""
         ...
 
+    async def clear(self, prefix: str) -> None:
+        """Remove every file under a prefix of whole path parts, also what agents left half-written there."""
+        ...
+
     async def link(self, key: str, *, method: Literal["GET", "PUT"], expires_s: float) -> str:
         """Give a URL (``https:``, ``http:`` or ``file:``) under which an agent may move just this file."""
         ...

@@ -29,6 +29,7 @@ from quetzalcore.jobs.model import (
 __all__ = [
     "Admission",
     "Conflict",
+    "DeadAttempt",
     "JobCounts",
     "JobFilter",
     "JobLedger",
@@ -148,6 +149,15 @@ class TenantLoad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadAttempt:
+    """An attempt that ended without success: nothing refers to what it stored, or ever will."""
+
+    attempt_id: str
+    job_id: str
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
     """How many jobs there are in each state, and since when the first of the queue waits."""
 
@@ -239,6 +249,17 @@ class JobLedger(Protocol):
 
     async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> tuple[str, ...]:
         """Delete jobs that ended before a time; give the artifact keys that nothing refers to now."""
+        ...
+
+    async def unswept(self, *, before: dt.datetime, limit: int) -> tuple[DeadAttempt, ...]:
+        """Give attempts that ended without success before a time and are not swept, oldest first.
+
+        They are known also after their job is forgotten; a live attempt, or one that succeeded, is never given.
+        """
+        ...
+
+    async def swept(self, attempt_ids: Sequence[str], *, epoch: int) -> None:
+        """Say that nothing of these dead attempts is stored any more; nothing happens to others."""
         ...
 
     async def counts(self) -> JobCounts:

@@ -13,6 +13,7 @@ from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
+    DeadAttempt,
     JobCounts,
     JobFilter,
     NotFound,
@@ -93,6 +94,7 @@ class MemoryLedger:
         self._quota = quota or Quota()
         self._entries: dict[str, _Entry] = {}
         self._dropped: dict[str, int] = {}
+        self._unswept: dict[str, tuple[dt.datetime, DeadAttempt]] = {}
         self._announcements = Announcements()
 
     async def submit(self, request: JobRequest, *, now: dt.datetime) -> tuple[Job, bool]:
@@ -286,6 +288,17 @@ class MemoryLedger:
         self._dropped = dict.fromkeys(self._dropped, epoch)
         return tuple(sorted(self._dropped))
 
+    async def unswept(self, *, before: dt.datetime, limit: int) -> tuple[DeadAttempt, ...]:
+        """Give attempts that ended without success."""
+        old = sorted((at, attempt_id) for attempt_id, (at, _) in self._unswept.items())
+        return tuple(self._unswept[attempt_id][1] for at, attempt_id in old if at < before)[:limit]
+
+    async def swept(self, attempt_ids: Sequence[str], *, epoch: int) -> None:
+        """Forget dead attempts."""
+        self._leadership.check(epoch)
+        for attempt_id in attempt_ids:
+            self._unswept.pop(attempt_id, None)
+
     async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:
         """Wait for a write."""
         return await self._announcements.wait(timeout_s=timeout_s, seen=seen)
@@ -323,6 +336,7 @@ class MemoryLedger:
             case BeginAttempt() if isinstance(with_, Admission):
                 _begin(entry, with_, at)
             case MarkStarted() | RenewLease() | EndAttempt():
+                self._note_death(entry, action, at)
                 _follow(entry, action, at, with_ if isinstance(with_, Report) else None)
             case DoubleMemory():
                 entry.asks = replace(entry.asks, memory_mib=2 * entry.asks.memory_mib)
@@ -330,6 +344,17 @@ class MemoryLedger:
                 _requeue(entry, action, at)
             case EndJob():
                 self._end(entry, action, at, with_ if isinstance(with_, Report) else None)
+
+    def _note_death(self, entry: _Entry, action: Action, at: dt.datetime) -> None:
+        if isinstance(action, EndAttempt) and action.state is not AttemptState.SUCCEEDED:
+            self._unswept[action.attempt_id] = (
+                at,
+                DeadAttempt(
+                    attempt_id=action.attempt_id,
+                    job_id=entry.job.id,
+                    tenant=entry.job.request.tenant,
+                ),
+            )
 
     def _end(self, entry: _Entry, action: EndJob, at: dt.datetime, report: Report | None) -> None:
         entry.job = replace(entry.job, finished_at=at, failure=action.failure)

@@ -78,9 +78,7 @@ def whole(parts: Iterable[Part], size: int) -> tuple[Part, ...] | None:
 
 async def delete_parts(store: ArtifactStore, upload: Upload) -> None:
     """Delete the parts of an upload, those that count and those that a crash left behind."""
-    prefix = parts_prefix(upload.tenant, upload.id)
-    for key in [file.key async for file in store.list(prefix)]:
-        await store.delete(key)
+    await store.clear(parts_prefix(upload.tenant, upload.id))
 
 
 async def delete_bytes(store: ArtifactStore, upload: Upload) -> None:

@@ -22,6 +22,7 @@ from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
+    DeadAttempt,
     JobFilter,
     NotFound,
     QuotaExceeded,
@@ -493,6 +494,7 @@ def test_the_writes_of_a_master_that_leads_no_more_are_refused(play: Play) -> No
             books.ledger.expire(epoch=books.epoch, now=later(1e6)),
             books.ledger.reject(job.id, failed(), epoch=books.epoch, now=NOW),
             books.ledger.forget(before=NOW, limit=1, epoch=books.epoch),
+            books.ledger.swept(["a"], epoch=books.epoch),
             books.nodes.put([], epoch=books.epoch),
             books.ledger.admit([], epoch=epoch + 1, now=NOW),
         ):
@@ -561,6 +563,39 @@ def test_files_that_a_dead_leader_was_given_are_given_to_the_next(play: Play) ->
         assert epoch is not None
         assert await books.ledger.forget(before=later(50), limit=10, epoch=epoch) == given
         assert await books.ledger.forget(before=later(50), limit=10, epoch=epoch) == ()
+
+    play(scenario)
+
+
+def test_attempts_without_success_are_known_until_they_are_swept(play: Play) -> None:
+    async def scenario(books: Books) -> None:
+        failing, good, cancelled, lost = [await books.submit() for _ in range(4)]
+        ended = []
+        (begun,) = await books.admit(failing.id, at=1)
+        await books.report(begun, ReportKind.FAILED, at=2, failure=failed())
+        ended.append(begun)
+        await books.run(good, at=3, artifacts=())
+        (begun,) = await books.admit(cancelled.id, at=4)
+        await books.ledger.cancel(cancelled.id, now=later(5))
+        await books.report(begun, ReportKind.SUCCEEDED, at=6, result={}, artifacts=(made(begun),))
+        ended.append(begun)
+        (begun,) = await books.admit(lost.id, at=7, lease_s=3)
+        await books.ledger.expire(epoch=books.epoch, now=later(11))
+        ended.append(begun)
+        await books.admit(failing.id, at=12)  # live: not to be swept
+        unswept = books.ledger.unswept
+        wanted = [
+            DeadAttempt(attempt_id=job.attempts[-1].id, job_id=job.id, tenant="acme")
+            for job in ended
+        ]
+        assert await unswept(before=later(2), limit=9) == ()
+        assert list(await unswept(before=later(100), limit=9)) == wanted
+        assert list(await unswept(before=later(100), limit=2)) == wanted[:2]
+        assert list(await unswept(before=later(11), limit=9)) == wanted[:2]
+        await books.ledger.forget(before=later(50), limit=9, epoch=books.epoch)
+        assert list(await unswept(before=later(100), limit=9)) == wanted  # though jobs are gone
+        await books.ledger.swept([wanted[0].attempt_id, "nobody"], epoch=books.epoch)
+        assert list(await unswept(before=later(100), limit=9)) == wanted[1:]
 
     play(scenario)
 

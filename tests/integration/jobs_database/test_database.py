@@ -13,10 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
+from tests.integration.jobs.books import Books, failed, later, play_on
 
 from quetzalcore.database import Database, DatabaseUnavailable, migrate, open_database
 from quetzalcore.database.sqlite import SqliteDatabase
 from quetzalcore.errors import BadParameter
+from quetzalcore.jobs.ledger import ReportKind
 from quetzalcore.jobs.sql import open_ledger
 from quetzalcore.jobs.sql.tables import metadata
 
@@ -146,6 +148,30 @@ def test_the_migrations_make_just_the_tables_that_the_code_knows(database_url: s
     _with(database_url, scenario)
 
 
+def test_attempts_that_ended_before_sweeping_was_known_are_swept_too(database_url: str) -> None:
+    async def before(books: Books) -> str:
+        lost, good = await books.submit(), await books.submit()
+        (begun,) = await books.admit(lost.id)
+        await books.report(begun, ReportKind.FAILED, at=1, failure=failed())
+        await books.run(good)
+        await books.admit(lost.id, at=2)
+        return begun.attempts[-1].id
+
+    async def undo(database: Database) -> None:
+        def statements(connection: Connection) -> None:
+            connection.execute(text("DROP TABLE unswept_attempts"))
+            connection.execute(text("UPDATE jobs_version SET version_num = 'jobs_0001'"))
+
+        await database.write(statements)
+
+    async def after(books: Books) -> list[str]:
+        return [one.attempt_id for one in await books.ledger.unswept(before=later(9), limit=9)]
+
+    attempt_id = play_on(database_url, before)
+    _with(database_url, undo)
+    assert play_on(database_url, after) == [attempt_id]
+
+
 def test_several_that_migrate_at_once_wait_for_each_other(database_url: str) -> None:
     async def main() -> None:
         databases = [await open_database(database_url) for _ in range(4)]
@@ -155,7 +181,7 @@ def test_several_that_migrate_at_once_wait_for_each_other(database_url: str) -> 
             versions = await databases[0].read(
                 lambda c: c.scalars(text("SELECT version_num FROM jobs_version")).all()
             )
-            assert versions == ["jobs_0001"]
+            assert versions == ["jobs_0002"]
         finally:
             for database in databases:
                 await database.close()

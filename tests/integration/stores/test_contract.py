@@ -252,6 +252,48 @@ def test_many_puts_at_once_do_not_mix(store) -> None:
     asyncio.run(story())
 
 
+def test_clearing_a_prefix_takes_all_below_it_and_nothing_beside_it(store) -> None:
+    async def story() -> None:
+        below = ("t/a/1", "t/a/b/2", "t/a/b/c/3")
+        beside = ["t/a.parts/4", "t/ab/5", "u/a/6"]
+        for key in (*below, *beside):
+            await store.put(key, stream(b"x"))
+        await store.clear("t/a")
+        assert await keys(store) == sorted(beside)
+        await store.clear("t/a")
+        await store.clear("never/there")
+        await store.clear("u/a/6")  # a file is not below itself
+        assert await keys(store) == sorted(beside)
+        await store.put("t/a/1", stream(b"y"))
+        assert await read(store, "t/a/1") == b"y"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "..", "a//b", "a/", ".a"])
+def test_an_unsafe_prefix_clears_nothing(store, prefix) -> None:
+    async def story() -> None:
+        await store.put("a/b", stream(b"x"))
+        with pytest.raises(BadParameter):
+            await store.clear(prefix)
+        assert await keys(store) == ["a/b"]
+
+    asyncio.run(story())
+
+
+def test_puts_and_clearings_of_neighbours_do_not_disturb_each_other(store) -> None:
+    async def story() -> None:
+        async def churn(name: str) -> None:
+            for _ in range(20):
+                await store.put(f"shared/{name}/deep/x", stream(b"x"))
+                await store.clear(f"shared/{name}")
+
+        await asyncio.gather(*(churn(str(n)) for n in range(6)))
+        assert await keys(store) == []
+
+    asyncio.run(story())
+
+
 def test_puts_and_deletions_of_neighbours_do_not_disturb_each_other(store) -> None:
     async def story() -> None:
         async def churn(name: str) -> None:

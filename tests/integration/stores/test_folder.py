@@ -219,3 +219,16 @@ def test_a_cancelled_put_waits_for_its_thread_and_leaves_nothing(tmp_path, monke
         assert list((tmp_path / "drafts").iterdir()) == []
 
     asyncio.run(story())
+
+
+def test_clearing_takes_also_what_an_agent_left_half_written(tmp_path) -> None:
+    async def story() -> None:
+        store = FolderStore(tmp_path)
+        attempt = tmp_path / "files" / "jobs" / "1" / "a"
+        attempt.mkdir(parents=True)
+        (attempt / ".map.tif.77.part").write_bytes(b"half")
+        (attempt / "map.tif").write_bytes(b"whole")
+        await store.clear("jobs/1/a")
+        assert list((tmp_path / "files").iterdir()) == []
+
+    asyncio.run(story())

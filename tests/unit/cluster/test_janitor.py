@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from quetzalcore.cluster.janitor import Janitor, JanitorConfig
+from quetzalcore.cluster.master_config import MasterConfig
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ledger import Admission, NotFound, Report, ReportKind
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryUploads
 from quetzalcore.jobs.model import Artifact, JobRequest, Resources
-from quetzalcore.jobs.stores import FolderStore, MemoryStore
+from quetzalcore.jobs.stores import FolderStore, MemoryStore, StoreUnavailable
 from quetzalcore.jobs.upload_parts import final_key, part_key, parts_prefix
 from quetzalcore.jobs.uploads import Upload
 
@@ -136,3 +137,37 @@ def test_the_bytes_of_an_upload_whose_completion_was_never_noted_go_too() -> Non
         assert [file async for file in store.list("tenants")] == []
 
     asyncio.run(scenario())
+
+
+class _Shaky(MemoryStore):
+    """A store that fails at the next deletions."""
+
+    failures = 0
+
+    async def delete(self, key: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable("it does not answer")
+        await super().delete(key)
+
+
+def test_files_that_could_not_be_deleted_are_deleted_the_next_time() -> None:
+    async def scenario() -> None:
+        ledger, store = await _leading(), _Shaky()
+        for second in range(3):
+            await _finished_job(ledger, store, START + dt.timedelta(seconds=second))
+        janitor = Janitor(
+            ledger, store, JanitorConfig(), clock=lambda: START + dt.timedelta(days=100)
+        )
+        store.failures = 2
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await janitor.clean(1)
+        await janitor.clean(1)
+        assert [file async for file in store.list("tenants")] == []
+
+    asyncio.run(scenario())
+
+
+def test_the_files_of_a_dead_attempt_outlive_every_link_to_them() -> None:
+    assert JanitorConfig().dead > 5 * dt.timedelta(seconds=MasterConfig().link_s)

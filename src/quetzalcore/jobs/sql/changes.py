@@ -22,7 +22,7 @@ from quetzalcore.jobs.model import (
 )
 from quetzalcore.jobs.sql.documents import failure_document, usage_document
 from quetzalcore.jobs.sql.statements import chunks, upsert
-from quetzalcore.jobs.sql.tables import attempts, dropped, events, files, jobs, tallies
+from quetzalcore.jobs.sql.tables import attempts, dropped, events, files, jobs, tallies, unswept
 from quetzalcore.jobs.state import (
     Action,
     BeginAttempt,
@@ -64,6 +64,7 @@ _LIGHT = (
     jobs.c.reuse_key,
 )
 _ADD_EVENTS, _ADD_ATTEMPTS, _ADD_FILES = insert(events), insert(attempts), insert(files)
+_ADD_UNSWEPT = insert(unswept)
 _LIFE = ("state", "tries", "live_attempt", "memory_doubled")
 
 
@@ -106,6 +107,7 @@ class Changes:
         self.held: dict[str, Held] = {}
         self._attempts: dict[str, dict[str, Any]] = defaultdict(dict)
         self._new_attempts: list[dict[str, Any]] = []
+        self._dead_attempts: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
         self._files: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._refiled: list[str] = []
@@ -204,6 +206,8 @@ class Changes:
             self.connection.execute(_ADD_ATTEMPTS, self._new_attempts)
         _update(self.connection, attempts, self._attempts)
         _update(self.connection, jobs, {job.id: job.fields for job in self.held.values()})
+        if self._dead_attempts:
+            self.connection.execute(_ADD_UNSWEPT, self._dead_attempts)
         if self._files:
             self.connection.execute(_ADD_FILES, list(self._files.values()))
         self._write_tallies()
@@ -220,12 +224,7 @@ class Changes:
             case RenewLease():
                 self._renew(action.attempt_id, details)
             case EndAttempt():
-                self._attempts[action.attempt_id] |= {
-                    "state": action.state.value,
-                    "finished_at": at,
-                    "used": usage_document(details.used),
-                    "failure": failure_document(action.failure),
-                }
+                self._end_attempt(job, action, at, details)
             case DoubleMemory() | Requeue():
                 _wait_again(job, action, at)
             case EndJob():
@@ -255,6 +254,25 @@ class Changes:
     def _renew(self, attempt_id: str, details: Details) -> None:
         if details.lease_until is not None:
             self._attempts[attempt_id]["lease_until"] = details.lease_until
+
+    def _end_attempt(
+        self, job: Held, action: EndAttempt, at: dt.datetime, details: Details
+    ) -> None:
+        self._attempts[action.attempt_id] |= {
+            "state": action.state.value,
+            "finished_at": at,
+            "used": usage_document(details.used),
+            "failure": failure_document(action.failure),
+        }
+        if action.state is not AttemptState.SUCCEEDED:
+            self._dead_attempts.append(
+                {
+                    "attempt_id": action.attempt_id,
+                    "job_id": job.id,
+                    "tenant": job.row.tenant,
+                    "ended_at": at,
+                }
+            )
 
     def _end(self, job: Held, action: EndJob, at: dt.datetime, details: Details) -> None:
         job.fields |= {"finished_at": at, "failure": failure_document(action.failure)}

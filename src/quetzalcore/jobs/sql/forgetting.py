@@ -1,17 +1,19 @@
-"""Forgetting old jobs, and finding the stored files that nothing refers to any more."""
+"""Forgetting old jobs, and finding the stored files that nothing refers to, or ever did."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
+from quetzalcore.jobs.ledger import DeadAttempt
 from quetzalcore.jobs.sql.changes import ARTIFACT, Changes
 from quetzalcore.jobs.sql.leading import check_epoch
 from quetzalcore.jobs.sql.statements import chunks
-from quetzalcore.jobs.sql.tables import attempts, dropped, events, files, jobs
+from quetzalcore.jobs.sql.tables import attempts, dropped, events, files, jobs, unswept
 
-__all__ = ["forget"]
+__all__ = ["forget", "mark_swept", "read_unswept"]
 
 
 def forget(
@@ -52,3 +54,23 @@ def forget(
     keys = connection.scalars(select(dropped.c.key).order_by(dropped.c.key)).all()
     connection.execute(update(dropped).values(given_epoch=epoch))
     return tuple(keys)
+
+
+def read_unswept(
+    connection: Connection, *, before: dt.datetime, limit: int
+) -> tuple[DeadAttempt, ...]:
+    """Give attempts that ended without success before a time, oldest first."""
+    query = (
+        select(unswept.c.attempt_id, unswept.c.job_id, unswept.c.tenant)
+        .where(unswept.c.ended_at < before)
+        .order_by(unswept.c.ended_at, unswept.c.attempt_id)
+        .limit(limit)
+    )
+    return tuple(DeadAttempt(**row) for row in connection.execute(query).mappings())
+
+
+def mark_swept(connection: Connection, attempt_ids: Sequence[str], *, epoch: int) -> None:
+    """Note that nothing of dead attempts is stored any more."""
+    check_epoch(connection, epoch)
+    for some in chunks(attempt_ids):
+        connection.execute(delete(unswept).where(unswept.c.attempt_id.in_(some)))

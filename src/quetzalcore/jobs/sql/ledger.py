@@ -12,6 +12,7 @@ from quetzalcore.database import Announce, Database, migrate
 from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
+    DeadAttempt,
     JobCounts,
     JobFilter,
     Report,
@@ -162,6 +163,16 @@ class SqlLedger:
         """Delete old jobs; give the keys to be deleted."""
         return await self._write(
             lambda c: forgetting.forget(c, before=before, limit=limit, epoch=epoch), announce=False
+        )
+
+    async def unswept(self, *, before: dt.datetime, limit: int) -> tuple[DeadAttempt, ...]:
+        """Give attempts that ended without success."""
+        return await self._read(lambda c: forgetting.read_unswept(c, before=before, limit=limit))
+
+    async def swept(self, attempt_ids: Sequence[str], *, epoch: int) -> None:
+        """Forget dead attempts."""
+        await self._write(
+            lambda c: forgetting.mark_swept(c, attempt_ids, epoch=epoch), announce=False
         )
 
     async def changed(self, *, timeout_s: float, seen: int | None = None) -> int:

@@ -32,6 +32,7 @@ __all__ = [
     "metadata",
     "nodes",
     "tallies",
+    "unswept",
     "uploads",
 ]
 
@@ -188,6 +189,17 @@ dropped = Table(
     Column("key", Name, primary_key=True),
     Column("given_epoch", Integer, nullable=False),
 )
+
+# Attempts that ended without success and may have left files; they outlive their jobs' rows.
+unswept = Table(
+    "unswept_attempts",
+    metadata,
+    Column("attempt_id", Name, primary_key=True),
+    Column("job_id", Name, nullable=False),
+    Column("tenant", Name, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+)
+Index("unswept_attempts_ended_at", unswept.c.ended_at)
 
 # Running sums, kept in the transaction of every change: jobs by tenant and state, bytes by tenant.
 tallies = Table(

@@ -100,6 +100,11 @@ class BucketStore:
         with translated(self._place, checked_key(key)), contextlib.suppress(FileNotFoundError):
             await obstore.delete_async(self._store, key)
 
+    async def clear(self, prefix: str) -> None:
+        """Remove the files below a prefix."""
+        for key in [file.key async for file in self.list(checked_key(prefix))]:
+            await self.delete(key)
+
     async def link(self, key: str, *, method: Literal["GET", "PUT"], expires_s: float) -> str:
         """Give a presigned URL."""
         lifetime = dt.timedelta(seconds=expires_s)

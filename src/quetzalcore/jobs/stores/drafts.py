@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from quetzalcore.jobs.ids import new_id
 
-__all__ = ["Draft", "remove", "sweep"]
+__all__ = ["Draft", "clear", "remove", "sweep"]
 
 _TRIES = 100  # only a race with a sweeper or with the removal of an empty folder costs one
 
@@ -61,11 +61,30 @@ def remove(path: Path, *, below: Path) -> None:
         path.unlink()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return
+    _prune(path.parent, below=below)
+
+
+def clear(folder: Path, *, below: Path) -> None:
+    """Delete a folder with all that is in it, if it is one, and the folders that it leaves empty, up to ``below``."""
+    for place, _, names in os.walk(folder, topdown=False, onerror=_unless_gone):
+        for name in names:
+            Path(place, name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone, or filled meanwhile
+            Path(place).rmdir()
+    _prune(folder.parent, below=below)
+
+
+def _prune(folder: Path, *, below: Path) -> None:
+    """Remove empty folders upwards."""
     with contextlib.suppress(OSError):  # not empty, or gone already
-        for folder in path.parents:
-            if folder == below:
-                return
+        while folder != below:
             folder.rmdir()
+            folder = folder.parent
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _locked(folder: Path) -> tuple[Path, BinaryIO]:

@@ -12,7 +12,7 @@ from obstore.store import LocalStore
 from quetzalcore.jobs.artifacts import StoredFile
 from quetzalcore.jobs.links import FileLinks, SignedLinks
 from quetzalcore.jobs.stores import streams
-from quetzalcore.jobs.stores.drafts import Draft, remove, sweep
+from quetzalcore.jobs.stores.drafts import Draft, clear, remove, sweep
 from quetzalcore.jobs.stores.faults import translated
 from quetzalcore.jobs.stores.keys import checked_key
 
@@ -69,6 +69,10 @@ class FolderStore:
     async def delete(self, key: str) -> None:
         """Remove a file and the folders that it leaves empty."""
         await self._do(key, remove, self._files / checked_key(key), below=self._files)
+
+    async def clear(self, prefix: str) -> None:
+        """Remove a folder with everything in it, and the folders that it leaves empty."""
+        await self._do(prefix, clear, self._files / checked_key(prefix), below=self._files)
 
     async def link(self, key: str, *, method: Literal["GET", "PUT"], expires_s: float) -> str:
         """Give a ``file:`` URL, or the gateway's signed link, as the store was opened."""

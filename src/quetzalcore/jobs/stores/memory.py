@@ -60,6 +60,11 @@ class MemoryStore:
         """Remove a file."""
         self._files.pop(checked_key(key), None)
 
+    async def clear(self, prefix: str) -> None:
+        """Remove the files below a prefix."""
+        for file in [file async for file in self.list(checked_key(prefix))]:
+            del self._files[file.key]
+
     async def link(self, key: str, *, method: Literal["GET", "PUT"], expires_s: float) -> str:  # noqa: ARG002 -- nobody follows it
         """Give a URL that only names the file."""
         return f"memory:///{quote(checked_key(key))}"
