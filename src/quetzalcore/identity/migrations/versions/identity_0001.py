@@ -7,7 +7,7 @@ from alembic import op
 
 from quetzalcore.database import Instant
 
-revision = "0001"
+revision = "identity_0001"
 down_revision = None
 branch_labels = None
 depends_on = None
