@@ -54,7 +54,8 @@ class Call:
 
     The launcher is put into the machine's group and only then given ``told``, what it is to make: on
     descriptor 4, or through a pipe at ``pipe`` if it reads nothing but a file. ``files`` are further
-    descriptors with their contents; ``state`` is what it leaves behind when it is killed.
+    descriptors with their contents; ``state`` is what it leaves behind when it is killed. ``program`` is
+    what is run if that is not ``argv[0]``.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +65,7 @@ class Call:
     files: Mapping[int, bytes] = field(default_factory=dict)
     state: Path | None = None
     groups_without: tuple[str, ...] = ("devices",)
+    program: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,7 +203,12 @@ def _start(launch: Launch, call: Call, group: Group) -> Started:
     descriptors = {CHANNEL: launch.channel, TOLD: reading}
     descriptors |= {number: _file(content) for number, content in call.files.items()}
     try:
-        started = start(call.argv, environment=call.environment, descriptors=descriptors)
+        started = start(
+            call.argv,
+            environment=call.environment,
+            descriptors=descriptors,
+            program=call.program,
+        )
         try:
             group.add(started.pid)
             os.write(writing, call.told)

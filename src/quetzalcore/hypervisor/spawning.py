@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["CONSOLE_BYTES", "Spawned", "Started", "follow", "start", "which"]
+__all__ = ["CONSOLE_BYTES", "Spawned", "Started", "follow", "sealed_copy", "start", "which"]
 
 CONSOLE_BYTES = 8192
 """How much of the end of a machine's standard output and error is kept."""
@@ -55,12 +55,16 @@ class Started:
 
 
 def start(
-    argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Mapping[int, int]
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    descriptors: Mapping[int, int],
+    program: str = "",
 ) -> Started:
     """Start a process in a session of its own; ``descriptors`` maps its numbers to ours.
 
-    Nothing else that is open here is inherited. From any thread: the process is in its namespaces, and
-    a death signal follows it.
+    ``program`` is what is run if that is not ``argv[0]``. Nothing else that is open here is inherited.
+    From any thread: the process is in its namespaces, and a death signal follows it.
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -74,7 +78,8 @@ def start(
         *((os.POSIX_SPAWN_CLOSE, number) for number in _inheritable() - set(descriptors)),
     ]
     try:
-        return Started(pid=_posix_spawn(argv, dict(environment), actions), console=reading)
+        pid = _posix_spawn(program or argv[0], argv, dict(environment), actions)
+        return Started(pid=pid, console=reading)
     except OSError:
         os.close(reading)
         raise
@@ -118,10 +123,30 @@ def _inheritable() -> set[int]:
     return found
 
 
-def _posix_spawn(argv: Sequence[str], environment: dict[str, str], actions: list[_Action]) -> int:
+def sealed_copy(path: str) -> int:
+    """Copy a program into memory that nothing can write to any more; give a descriptor above 63.
+
+    A runtime that finds itself in such memory need not make the same copy at every start to keep its
+    own file from what it runs.
+    """
+    made = os.memfd_create(Path(path).name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        content = memoryview(Path(path).read_bytes())
+        while content:
+            content = content[os.write(made, content) :]
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, seals)
+        return _above(made)
+    finally:
+        os.close(made)
+
+
+def _posix_spawn(
+    program: str, argv: Sequence[str], environment: dict[str, str], actions: list[_Action]
+) -> int:
     try:
         return os.posix_spawn(
-            argv[0],
+            program,
             tuple(argv),
             environment,
             file_actions=actions,
@@ -130,7 +155,7 @@ def _posix_spawn(argv: Sequence[str], environment: dict[str, str], actions: list
             setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGPIPE),
         )
     except NotImplementedError:  # a C library without POSIX_SPAWN_SETSID: a group, not a session
-        return os.posix_spawn(argv[0], tuple(argv), environment, file_actions=actions, setpgroup=0)
+        return os.posix_spawn(program, tuple(argv), environment, file_actions=actions, setpgroup=0)
 
 
 def _watch(loop: asyncio.AbstractEventLoop, child: Spawned) -> None:

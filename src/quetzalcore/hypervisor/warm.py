@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 
 from quetzalcore.errors import QuetzalError
 from quetzalcore.hypervisor.pool import (
@@ -31,6 +32,7 @@ from quetzalcore.hypervisor.started import StartedVM
 __all__ = ["WarmPool"]
 
 _TICK_S = 5.0
+_GIVE_WAY_S = 0.05  # a new VM is started this much later than one was taken: the taker goes first
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +54,7 @@ class WarmPool:
         self._takers: deque[asyncio.Future[StartedVM | None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ticks: asyncio.Task[None] | None = None
+        self._waited_for = asyncio.Event()
 
     def open(self) -> None:
         """Begin to keep VMs ready."""
@@ -87,6 +90,10 @@ class WarmPool:
 
     def _handle(self, event: Event) -> None:
         self._state, actions = decide(self._state, event, self._bounds)
+        if self._state.waiting or self._state.closed:
+            self._waited_for.set()
+        else:
+            self._waited_for.clear()
         for action in actions:
             match action:
                 case Begin():
@@ -104,6 +111,8 @@ class WarmPool:
         task.add_done_callback(self._tasks.discard)
 
     async def _begin(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._waited_for.wait(), _GIVE_WAY_S)
         try:
             vm = await self._start()
         except (QuetzalError, OSError) as error:

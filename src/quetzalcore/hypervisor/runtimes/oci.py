@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import weakref
 from pathlib import Path, PurePosixPath
 
 from quetzalcore.hypervisor.cgroups import Groups
@@ -12,13 +14,14 @@ from quetzalcore.hypervisor.mounts import MountRoom
 from quetzalcore.hypervisor.plan.oci import Places, command_line, configuration
 from quetzalcore.hypervisor.plan.seccomp import oci_profile, program
 from quetzalcore.hypervisor.runtime import Launch
-from quetzalcore.hypervisor.spawning import which
+from quetzalcore.hypervisor.spawning import sealed_copy, which
 from quetzalcore.hypervisor.walled import Root, WalledRuntime
 
 __all__ = ["OciRuntime"]
 
 _OWN_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _READS_A_DESCRIPTOR = frozenset({"crun"})
+_KNOWS_SEALS = frozenset({"crun"})  # copies itself at every start unless it lies in sealed memory
 
 
 class OciRuntime(WalledRuntime):
@@ -29,7 +32,12 @@ class OciRuntime(WalledRuntime):
 
     def __init__(self, name: str, *, room: MountRoom, groups: Groups) -> None:
         super().__init__(name, binary=which(name), room=room, groups=groups)
-        self._profile, self._program = oci_profile(), program()
+        self._profile, self._filter = oci_profile(), program()
+        self._sealed = ""
+        if self.binary and name in _KNOWS_SEALS:
+            copy = sealed_copy(self.binary)
+            self._sealed = f"/proc/self/fd/{copy}"
+            weakref.finalize(self, os.close, copy)
 
     def plan(self, launch: Launch, root: Root, place: Place) -> Call:
         """Say how to start a machine."""
@@ -43,7 +51,7 @@ class OciRuntime(WalledRuntime):
             group="" if own_groups else "box",
         )
         configure = functools.partial(
-            configuration, launch, places, seccomp=self._profile, program=self._program
+            configuration, launch, places, seccomp=self._profile, program=self._filter
         )
         state = self.room.top / self.name
         return Call(
@@ -59,4 +67,5 @@ class OciRuntime(WalledRuntime):
             pipe=None if own_groups else Path(place.folder, "config.json"),
             state=state / launch.vm_id,
             groups_without=("devices",) if own_groups else (),
+            program=self._sealed,
         )
