@@ -41,6 +41,7 @@ class Admitting:
     async def admit(self) -> None:
         """Start what fits now, then wait until something has changed."""
         self._term.wake.clear()
+        began_at = self._term.time()
         nodes = [
             replace(
                 node,
@@ -52,6 +53,7 @@ class Admitting:
         room = sum(node.free.cpus for node in nodes if node.ready and not node.draining)
         if room > 0:  # while every core is taken, no question to the ledger can start anything
             await self._fill(nodes, room)
+            await self._term.end_round(began_at)
         with suppress(TimeoutError):
             patience_s = _LOOK_AGAIN_S if self._queue and room > 0 else None
             await asyncio.wait_for(self._term.wake.wait(), patience_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from itertools import islice
 from typing import Any, TypeVar
 
 from quetzalcore.cluster.messages import AgentEvent, Finished, LogLine, Produced, Progressed
@@ -10,6 +11,7 @@ from quetzalcore.cluster.messages import AgentEvent, Finished, LogLine, Produced
 __all__ = ["CHATTER_LIMIT", "EventLog"]
 
 CHATTER_LIMIT = 1000  # unread progress and log lines of one attempt; what comes after is dropped
+_PRESSING = (Finished, Produced)
 E = TypeVar("E", bound=AgentEvent)
 
 
@@ -44,7 +46,7 @@ class EventLog:
         self._events.append(event)
         if chatter:
             self._chatter[attempt_id] += 1
-        self._pressing += isinstance(event, Finished | Produced)
+        self._pressing += isinstance(event, _PRESSING)
         return event
 
     def acknowledge(self, after: int) -> tuple[AgentEvent, ...]:
@@ -55,10 +57,15 @@ class EventLog:
             dropped.append(event)
             if isinstance(event, Progressed | LogLine):
                 self._chatter[event.attempt_id] -= 1
-            self._pressing -= isinstance(event, Finished | Produced)
+            self._pressing -= isinstance(event, _PRESSING)
         self._chatter = +self._chatter
         return tuple(dropped)
 
     def read(self, *, limit: int = 500) -> tuple[AgentEvent, ...]:
-        """Give the oldest events."""
-        return tuple(event for event, _ in zip(self._events, range(limit), strict=False))
+        """Give the oldest events; up to the last for which somebody waits, if there is one.
+
+        So the start of a short task is stored with its end.
+        """
+        oldest = list(islice(self._events, limit))
+        pressing = [place for place, event in enumerate(oldest, 1) if isinstance(event, _PRESSING)]
+        return tuple(oldest[: pressing[-1]] if pressing else oldest)

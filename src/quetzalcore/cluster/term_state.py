@@ -20,6 +20,7 @@ __all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0  # while something cannot be reached
 LONG_POLL_S = 20.0  # a long poll's patience
+_ROUND_S = 0.05  # from one look at what has happened to the next, where nobody waits for it
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,15 @@ class TermState:
         dropped = [self.book.drop(attempt_id) for attempt_id in tuple(attempt_ids)]
         if any(dropped):
             self.wake.set()
+
+    async def end_round(self, began_at: float) -> None:
+        """Let a little more happen before the next look, so that one transaction stores it all.
+
+        Only while many more attempts run than there are cores: none of these then stands still for it.
+        """
+        cores = sum(node.total.cpus for node in self.nodes.values())
+        if len(self.book) > 2 * cores:
+            await asyncio.sleep(max(0.0, began_at + _ROUND_S - self.time()))
 
     def time(self) -> float:
         """Give the event loop's time."""
