@@ -58,7 +58,7 @@ lint: $(VENV)/.dev  ## format, ruff, import contracts, docstrings, types
 
 unit: $(VENV)/.dev  ## the tests, with coverage
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 kernels: $(VENV)/.dev  ## the kernels again with the JIT off, so that coverage sees inside them
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m kernels

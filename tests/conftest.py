@@ -18,6 +18,19 @@ settings.load_profile("untimed")
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+_LONGEST_FIRST = ("tests/acceptance/", "tests/integration/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the kinds of tests that take long, so that no worker ends with one while others idle."""
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    kinds = [rank for rank, kind in enumerate(_LONGEST_FIRST) if nodeid.startswith(kind)]
+    return kinds[0] if kinds else len(_LONGEST_FIRST)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Give the folder of real surveys, or skip."""
