@@ -24,7 +24,9 @@ __all__ = ["key_app", "user_app"]
 
 T = TypeVar("T")
 
-user_app = typer.Typer(help="Add, list and disable users.", no_args_is_help=True)
+user_app = typer.Typer(
+    help="Add, list, disable and enable users; give passwords.", no_args_is_help=True
+)
 key_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
@@ -102,6 +104,38 @@ def disable_user(context: typer.Context, name: str) -> None:
     """
     _with_store(context.obj, lambda store: store.disable_user(name))
     say(f"Disabled {name}; keys and sessions have ended.")
+
+
+@user_app.command("enable")
+def enable_user(context: typer.Context, name: str) -> None:
+    """Let a disabled user in again; revoked keys stay revoked.
+
+    Example: quetzal user enable ana
+    """
+
+    async def enable(store: IdentityStore) -> None:
+        await store.enable_user(name)
+        await store.audit(None, "enable", f"user {name}", now=_now())
+
+    _with_store(context.obj, enable)
+    say(f"Enabled {name}.")
+    note(f"Its keys were revoked; give it another with: quetzal key create --user {name}")
+
+
+@user_app.command("password")
+def set_password(context: typer.Context, name: str) -> None:
+    """Ask for a user's new password, or read it from standard input; sessions end at once.
+
+    Example: quetzal user password ana
+    """
+    chosen = _ask_password()
+
+    async def change(store: IdentityStore) -> None:
+        await store.set_password(name, chosen)
+        await store.audit(None, "password", f"user {name}", now=_now())
+
+    _with_store(context.obj, change)
+    say(f"{name} has a new password; sessions have ended.")
 
 
 @key_app.command("create")

@@ -24,7 +24,7 @@ from quetzalcore.identity.rules import (
     checked_scope,
     worth_noting,
 )
-from quetzalcore.identity.store import NoSuchIdentity
+from quetzalcore.identity.store import NoSuchIdentity, no_such_user
 from quetzalcore.identity.tokens import digest, new_cookie, new_key, new_row_id
 
 __all__ = ["MemoryIdentityStore"]
@@ -76,14 +76,29 @@ class MemoryIdentityStore:
 
     async def disable_user(self, name: str, *, tenant: str = "") -> None:
         """Disable a user and end all keys and sessions."""
-        user = self._users.get(name)
-        if user is None or tenant not in ("", user.tenant):
-            raise NoSuchIdentity(f"there is no user {name!r}", hint="list the users")
+        user = self._user(name, tenant)
         self._users[name] = dataclasses.replace(user, disabled=True)
         for key in list(self._keys.values()):
             if key.user == name:
                 self._keys[key.id] = dataclasses.replace(key, revoked=True)
         self._sessions = {kept: s for kept, s in self._sessions.items() if s.user != name}
+
+    async def enable_user(self, name: str, *, tenant: str = "") -> None:
+        """Let a disabled user in again."""
+        self._users[name] = dataclasses.replace(self._user(name, tenant), disabled=False)
+
+    async def set_password(self, name: str, password: str, *, tenant: str = "") -> None:
+        """Give a user another password and end all sessions."""
+        checked_password(password, user=name)
+        self._user(name, tenant)
+        self._passwords[name] = password
+        self._sessions = {kept: s for kept, s in self._sessions.items() if s.user != name}
+
+    def _user(self, name: str, tenant: str) -> User:
+        user = self._users.get(name)
+        if user is None or tenant not in ("", user.tenant):
+            raise no_such_user(name)
+        return user
 
     async def create_key(
         self,

@@ -36,7 +36,7 @@ from quetzalcore.identity.rules import (
     checked_scope,
     worth_noting,
 )
-from quetzalcore.identity.store import NoSuchIdentity
+from quetzalcore.identity.store import NoSuchIdentity, no_such_user
 from quetzalcore.identity.tokens import could_be_key, digest, new_cookie, new_key, new_row_id
 
 __all__ = ["SqlIdentityStore", "open_identity_store"]
@@ -98,7 +98,20 @@ class SqlIdentityStore:
         finally:
             self._cache.forget_all()
         if not found:
-            raise NoSuchIdentity(f"there is no user {name!r}", hint="list the users")
+            raise no_such_user(name)
+
+    async def enable_user(self, name: str, *, tenant: str = "") -> None:
+        """Let a disabled user in again; the keys stay revoked."""
+        work = functools.partial(statements.enable_user, name=name, tenant=tenant)
+        if not await self._database.write(work):
+            raise no_such_user(name)
+
+    async def set_password(self, name: str, password: str, *, tenant: str = "") -> None:
+        """Give a user another password and end all sessions."""
+        kept = await self._passwords.hash(checked_password(password, user=name))
+        work = functools.partial(statements.set_password, name=name, tenant=tenant, password=kept)
+        if not await self._database.write(work):
+            raise no_such_user(name)
 
     async def create_key(
         self,
@@ -158,7 +171,7 @@ class SqlIdentityStore:
         kept = None
         if is_user_name(name):
             kept = await self._database.read(functools.partial(statements.find_password, name=name))
-        if not await self._passwords.check(password, kept):
+        if not await self._passwords.check(password, kept) or kept is None:
             raise bad_password()
         cookie = new_cookie()
         values = {
@@ -170,7 +183,9 @@ class SqlIdentityStore:
         }
         idle_since = now - self._limits.idle
         await self._database.write(
-            functools.partial(statements.add_session, values=values, idle_since=idle_since)
+            functools.partial(
+                statements.add_session, values=values, password=kept, idle_since=idle_since
+            )
         )
         return await self.by_session(cookie, now=now), cookie
 

@@ -21,6 +21,7 @@ __all__ = [
     "add_user",
     "audit_lines",
     "disable_user",
+    "enable_user",
     "end_session",
     "find_key",
     "find_password",
@@ -31,6 +32,7 @@ __all__ = [
     "note_key_use",
     "note_session_use",
     "revoke_key",
+    "set_password",
 ]
 
 
@@ -70,6 +72,23 @@ def disable_user(connection: Connection, name: str, *, tenant: str) -> bool:
         return False
     connection.execute(update(users).where(users.c.name == name).values(disabled=True))
     connection.execute(update(keys).where(keys.c.user == name).values(revoked=True))
+    connection.execute(delete(sessions).where(sessions.c.user == name))
+    return True
+
+
+def enable_user(connection: Connection, name: str, *, tenant: str) -> bool:
+    """Let a user in again; say whether there is such a one."""
+    if find_user(connection, name, tenant=tenant) is None:
+        return False
+    connection.execute(update(users).where(users.c.name == name).values(disabled=False))
+    return True
+
+
+def set_password(connection: Connection, name: str, *, tenant: str, password: str) -> bool:
+    """Keep another hash of a password and delete the sessions; say whether there is such a user."""
+    if find_user(connection, name, tenant=tenant) is None:
+        return False
+    connection.execute(update(users).where(users.c.name == name).values(password=password))
     connection.execute(delete(sessions).where(sessions.c.user == name))
     return True
 
@@ -141,12 +160,11 @@ def note_key_use(connection: Connection, key_id: str, *, now: dt.datetime) -> No
 
 
 def add_session(
-    connection: Connection, values: Mapping[str, Any], *, idle_since: dt.datetime
+    connection: Connection, values: Mapping[str, Any], *, password: str, idle_since: dt.datetime
 ) -> None:
-    """Open a session unless the user was disabled meanwhile; sessions unused for too long go."""
+    """Open a session unless the user was disabled or got another password meanwhile; old sessions go."""
     connection.execute(delete(sessions).where(sessions.c.used_at <= idle_since))
-    user = find_user(connection, values["user"])
-    if user is not None and not user.disabled:
+    if find_password(connection, values["user"]) == password:
         connection.execute(insert(sessions).values(values))
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from quetzalcore.errors import UserMistake
 from quetzalcore.identity.model import ApiKey, AuditLine, Principal, Role, User
 
-__all__ = ["Forbidden", "IdentityStore", "NoSuchIdentity", "NotAuthenticated"]
+__all__ = ["Forbidden", "IdentityStore", "NoSuchIdentity", "NotAuthenticated", "no_such_user"]
 
 
 class NotAuthenticated(UserMistake):
@@ -23,6 +23,11 @@ class NoSuchIdentity(UserMistake):
 
     code = "not_found"
     title = "Not found"
+
+
+def no_such_user(name: str) -> NoSuchIdentity:
+    """Say that there is no such user."""
+    return NoSuchIdentity(f"there is no user {name!r}", hint="list the users")
 
 
 class Forbidden(UserMistake):
@@ -47,6 +52,14 @@ class IdentityStore(Protocol):
 
     async def disable_user(self, name: str, *, tenant: str = "") -> None:
         """Disable a user and end all keys and sessions; ``NoSuchIdentity``."""
+        ...
+
+    async def enable_user(self, name: str, *, tenant: str = "") -> None:
+        """Let a disabled user in again; keys stay revoked. ``NoSuchIdentity``."""
+        ...
+
+    async def set_password(self, name: str, password: str, *, tenant: str = "") -> None:
+        """Give a user another password and end all sessions; keys go on. ``NoSuchIdentity``."""
         ...
 
     async def create_key(

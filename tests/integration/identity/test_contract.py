@@ -223,6 +223,54 @@ def test_a_disabled_user_loses_keys_and_sessions_at_once(tell, cache) -> None:
     tell(story, cache=cache)
 
 
+def test_an_enabled_user_is_let_in_again_but_not_with_a_revoked_key(tell, cache) -> None:
+    async def story(store) -> None:
+        _, secret = await store.create_key("ana", now=NOW)
+        await store.disable_user("ana")
+        for name, tenant in (("nobody", ""), ("ana", "rocks")):
+            with pytest.raises(NoSuchIdentity):
+                await store.enable_user(name, tenant=tenant)
+        await refused(store.log_in("ana", PASSWORD, now=NOW))
+        await store.enable_user("ana", tenant="acme")
+        assert not any(user.disabled for user in await store.users())
+        await store.log_in("ana", PASSWORD, now=NOW)
+        await refused(store.by_key(secret, now=NOW))
+        _, fresh = await store.create_key("ana", now=NOW)
+        assert (await store.by_key(fresh, now=NOW)).user == "ana"
+
+    tell(story, cache=cache)
+
+
+def test_a_new_password_ends_sessions_and_the_old_one_and_no_key(tell) -> None:
+    async def story(store) -> None:
+        _, secret = await store.create_key("ana", now=NOW)
+        _, cookie = await store.log_in("ana", PASSWORD, now=NOW)
+        for name, tenant in (("nobody", ""), ("ana", "rocks")):
+            with pytest.raises(NoSuchIdentity):
+                await store.set_password(name, "another long one", tenant=tenant)
+        with pytest.raises(BadParameter):
+            await store.set_password("ana", "short")
+        await store.by_session(cookie, now=NOW)
+        await store.set_password("ana", "another long one", tenant="acme")
+        await refused(store.by_session(cookie, now=NOW))
+        await refused(store.log_in("ana", PASSWORD, now=NOW))
+        await store.log_in("ana", "another long one", now=NOW)
+        assert (await store.by_key(secret, now=NOW)).user == "ana"
+
+    tell(story)
+
+
+def test_who_had_no_password_can_be_given_one(tell) -> None:
+    async def story(store) -> None:
+        await store.add_user("eve", tenant="acme", role=Role.CLIENT, password=None, now=NOW)
+        await refused(store.log_in("eve", "another long one", now=NOW))
+        await store.set_password("eve", "another long one")
+        principal, _ = await store.log_in("eve", "another long one", now=NOW)
+        assert principal.user == "eve"
+
+    tell(story)
+
+
 def test_a_use_is_noted_at_most_once_a_minute(tell, cache) -> None:
     async def story(store) -> None:
         key, secret = await store.create_key("ana", now=NOW)
