@@ -141,6 +141,9 @@ class Settings(BaseModel):
     quota_artifact_gib: float = Field(
         default=100.0, gt=0, description="Artifacts that a tenant may keep."
     )
+    quota_upload_gib: float = Field(
+        default=100.0, gt=0, description="Uploads that a tenant may have at a time."
+    )
     rate_limit: str = Field(
         default="6000/minute", description="Requests by one user, like 100/minute."
     )

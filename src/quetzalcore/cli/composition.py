@@ -116,7 +116,7 @@ async def open_platform(settings: Settings, files: HostFiles) -> AsyncIterator[P
             ledger=ledger,
             nodes=SqlNodeBook(database),
             leadership=SqlLeadership(database),
-            uploads=SqlUploads(database),
+            uploads=SqlUploads(database, quota=ledger.quota),
             identity=identity,
             store=_store(settings, files, secret),
             secret=secret,
@@ -196,4 +196,5 @@ def _quota(settings: Settings) -> Quota:
     return Quota(
         max_queued=settings.quota_queued,
         max_artifact_bytes=int(settings.quota_artifact_gib * _GIB),
+        max_upload_bytes=int(settings.quota_upload_gib * _GIB),
     )

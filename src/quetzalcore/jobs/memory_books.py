@@ -9,7 +9,8 @@ from dataclasses import replace
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict, NotFound, StaleEpoch
 from quetzalcore.jobs.model import Node
-from quetzalcore.jobs.uploads import Upload
+from quetzalcore.jobs.quota import LEAST_UPLOAD_BYTES, Quota
+from quetzalcore.jobs.uploads import Upload, check_room
 
 __all__ = ["MemoryLeadership", "MemoryNodeBook", "MemoryUploads"]
 
@@ -74,14 +75,16 @@ class MemoryNodeBook:
 class MemoryUploads:
     """An ``UploadBook``; ``is_read`` says whether a job refers to a key."""
 
-    def __init__(self, is_read: Callable[[str], bool]) -> None:
+    def __init__(self, is_read: Callable[[str], bool], *, quota: Quota | None = None) -> None:
         self._is_read = is_read
+        self._quota = quota or Quota()
         self._uploads: dict[str, Upload] = {}
 
     async def create(
         self, *, tenant: str, user: str, filename: str, declared_size: int | None, now: dt.datetime
     ) -> Upload:
         """Begin an upload."""
+        self._check(tenant, max(LEAST_UPLOAD_BYTES, declared_size or 0))
         upload = Upload(
             id=new_id(now),
             tenant=tenant,
@@ -108,6 +111,7 @@ class MemoryUploads:
         upload = await self.get(upload_id, tenant=tenant)
         if upload.complete or upload.received != offset:
             raise Conflict(f"upload {upload_id} has {upload.received} bytes, not {offset}")
+        self._check(tenant, max(LEAST_UPLOAD_BYTES, received) - max(LEAST_UPLOAD_BYTES, offset))
         self._uploads[upload_id] = replace(upload, received=received, touched_at=now)
         return self._uploads[upload_id]
 
@@ -122,6 +126,11 @@ class MemoryUploads:
         if (upload.key, upload.sha256) != (key, sha256):
             raise Conflict(f"upload {upload_id} is complete with other contents")
         return upload
+
+    def _check(self, tenant: str, more: int) -> None:
+        theirs = (upload for upload in self._uploads.values() if upload.tenant == tenant)
+        kept = sum(max(LEAST_UPLOAD_BYTES, upload.received) for upload in theirs)
+        check_room(self._quota, tenant, kept=kept + more)
 
     async def abandoned(self, *, before: dt.datetime, limit: int) -> tuple[Upload, ...]:
         """Give old uploads that no job reads."""

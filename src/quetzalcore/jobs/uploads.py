@@ -6,7 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Upload", "UploadBook"]
+from quetzalcore.jobs.ledger import QuotaExceeded
+from quetzalcore.jobs.quota import Quota
+
+__all__ = ["Upload", "UploadBook", "check_room"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +36,28 @@ class Upload:
         return bool(self.key)
 
 
+def check_room(quota: Quota, tenant: str, *, kept: int) -> None:
+    """Refuse if a tenant's uploads would take more bytes than they may.
+
+    Raises
+    ------
+    QuotaExceeded
+    """
+    most = quota.max_upload_bytes
+    if most is not None and kept > most:
+        raise QuotaExceeded(
+            f"the uploads of {tenant} would take {kept} bytes and may take {most}",
+            hint="wait until old ones are deleted, or ask the operator for more room",
+        )
+
+
 class UploadBook(Protocol):
     """What is known of uploads; their bytes are elsewhere."""
 
     async def create(
         self, *, tenant: str, user: str, filename: str, declared_size: int | None, now: dt.datetime
     ) -> Upload:
-        """Begin an upload of no bytes yet."""
+        """Begin an upload of no bytes yet; ``QuotaExceeded``."""
         ...
 
     async def get(self, upload_id: str, *, tenant: str) -> Upload:
@@ -51,7 +69,8 @@ class UploadBook(Protocol):
     ) -> Upload:
         """Say that ``received`` bytes are there now, where ``offset`` were before.
 
-        ``Conflict`` if the offset is not what is known (another request was faster), or if it is complete.
+        ``Conflict`` if the offset is not what is known (another request was faster), or if it is complete;
+        ``QuotaExceeded`` if the tenant may keep no more.
         """
         ...
 

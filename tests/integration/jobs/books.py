@@ -148,7 +148,7 @@ async def open_books(url: str, *, quota: Quota | None = None) -> AsyncIterator[B
             ledger=kept,
             leadership=leading,
             nodes=MemoryNodeBook(leading),
-            uploads=MemoryUploads(kept.refers_to),
+            uploads=MemoryUploads(kept.refers_to, quota=quota),
             epoch=epoch or 0,
         )
         return
@@ -160,7 +160,7 @@ async def open_books(url: str, *, quota: Quota | None = None) -> AsyncIterator[B
             ledger=ledger,
             leadership=leadership,
             nodes=SqlNodeBook(database),
-            uploads=SqlUploads(database),
+            uploads=SqlUploads(database, quota=ledger.quota),
             epoch=await leadership.acquire("m1", lease_s=1e6, now=NOW) or 0,
         )
     finally:

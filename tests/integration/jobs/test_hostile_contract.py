@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.integration.jobs.books import Books, Play, later, made
+import asyncio
 
-from quetzalcore.jobs.ledger import ReportKind
+import pytest
+from tests.integration.jobs.books import NOW, Books, Play, later, made
+
+from quetzalcore.jobs.ledger import QuotaExceeded, ReportKind
 from quetzalcore.jobs.model import JobState
+from quetzalcore.jobs.quota import LEAST_UPLOAD_BYTES, Quota
+from quetzalcore.jobs.uploads import Upload
 
 
 @pytest.mark.parametrize("detour", [False, True])
@@ -38,3 +42,46 @@ def test_a_result_taken_from_the_cache_can_be_made_anew_from_a_stage(
         assert await forget(before=later(2), limit=9, epoch=books.epoch) == (theirs.key,)
 
     play(scenario)
+
+
+async def _begin(books: Books, tenant: str = "acme", size: int | None = None) -> Upload:
+    return await books.uploads.create(
+        tenant=tenant, user="ada", filename="a.csv", declared_size=size, now=NOW
+    )
+
+
+def test_uploads_take_no_more_than_a_tenant_may_have(play: Play) -> None:
+    async def scenario(books: Books) -> None:
+        async def advance(upload: Upload, offset: int, received: int) -> None:
+            await books.uploads.advance(
+                upload.id, tenant="acme", offset=offset, received=received, now=NOW
+            )
+
+        with pytest.raises(QuotaExceeded):
+            await _begin(books, size=100_001)
+        first = await _begin(books, size=100_000)
+        await advance(first, 0, 60_000)
+        with pytest.raises(QuotaExceeded):  # what is there counts, not what was promised
+            await _begin(books, size=50_000)
+        second = await _begin(books)
+        await advance(second, 0, 100)  # as much as an empty one takes
+        with pytest.raises(QuotaExceeded):
+            await advance(first, 60_000, 100_000)
+        assert (await books.uploads.get(first.id, tenant="acme")).received == 60_000
+        await _begin(books, "globex", size=100_000)
+        await books.uploads.delete(second.id)
+        await books.uploads.delete(second.id)
+        await advance(first, 60_000, 100_000)
+        await books.uploads.delete(first.id)
+        await _begin(books, size=100_000)
+
+    play(scenario, quota=Quota(max_upload_bytes=100_000))
+
+
+def test_empty_uploads_count_too_and_so_do_those_that_begin_at_once(play: Play) -> None:
+    async def scenario(books: Books) -> None:
+        begun = await asyncio.gather(*(_begin(books) for _ in range(8)), return_exceptions=True)
+        refused = [each for each in begun if isinstance(each, QuotaExceeded)]
+        assert (len(begun), len(refused)) == (8, 5)
+
+    play(scenario, quota=Quota(max_upload_bytes=3 * LEAST_UPLOAD_BYTES))

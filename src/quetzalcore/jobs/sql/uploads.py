@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
 from quetzalcore.database import Database
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict, NotFound
+from quetzalcore.jobs.quota import LEAST_UPLOAD_BYTES, Quota
+from quetzalcore.jobs.sql.changes import Changes
 from quetzalcore.jobs.sql.database import reading, writing
-from quetzalcore.jobs.sql.tables import files, uploads
-from quetzalcore.jobs.uploads import Upload
+from quetzalcore.jobs.sql.tables import files, tallies, uploads
+from quetzalcore.jobs.uploads import Upload, check_room
 
 __all__ = ["SqlUploads"]
 
+_BYTES = "upload_bytes"
+_KEPT = select(tallies.c.amount).where(
+    tallies.c.tenant == bindparam("of_tenant"), tallies.c.name == _BYTES
+)
+
 
 class SqlUploads:
-    """An ``UploadBook`` on the ledger's database."""
+    """An ``UploadBook`` on the ledger's database; ``quota`` gives a tenant's limits."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, quota: Callable[[str], Quota] | None = None) -> None:
         self._database = database
+        self._quota = quota or (lambda _tenant: Quota())
 
     async def create(
         self, *, tenant: str, user: str, filename: str, declared_size: int | None, now: dt.datetime
@@ -37,7 +46,14 @@ class SqlUploads:
             touched_at=now,
         )
         row = {column.name: getattr(upload, column.name) for column in uploads.c}
-        await writing(self._database, lambda c: _execute(c, insert(uploads).values(**row)))
+
+        def work(connection: Connection) -> None:
+            promised = max(LEAST_UPLOAD_BYTES, declared_size or 0) - LEAST_UPLOAD_BYTES
+            kept = _keep(connection, tenant, LEAST_UPLOAD_BYTES) + promised
+            check_room(self._quota(tenant), tenant, kept=kept)
+            connection.execute(insert(uploads).values(**row))
+
+        await writing(self._database, work)
         return upload
 
     async def get(self, upload_id: str, *, tenant: str) -> Upload:
@@ -69,6 +85,8 @@ class SqlUploads:
                     else f"upload {upload_id} has {upload.received} bytes, not {offset}",
                     hint="ask for its state and go on from there",
                 )
+            more = max(LEAST_UPLOAD_BYTES, received) - max(LEAST_UPLOAD_BYTES, offset)
+            check_room(self._quota(tenant), tenant, kept=_keep(connection, tenant, more))
             return upload
 
         return await writing(self._database, work)
@@ -106,13 +124,22 @@ class SqlUploads:
 
     async def delete(self, upload_id: str) -> None:
         """Forget an upload."""
-        await writing(
-            self._database, lambda c: _execute(c, delete(uploads).where(uploads.c.id == upload_id))
-        )
+        gone = delete(uploads).where(uploads.c.id == upload_id)
+
+        def work(connection: Connection) -> None:
+            row = connection.execute(gone.returning(uploads.c.tenant, uploads.c.received)).first()
+            if row is not None:
+                _keep(connection, row.tenant, -max(LEAST_UPLOAD_BYTES, row.received))
+
+        await writing(self._database, work)
 
 
-def _execute(connection: Connection, statement: Any) -> None:  # noqa: ANN401 -- an Insert or a Delete
-    connection.execute(statement)
+def _keep(connection: Connection, tenant: str, more: int) -> int:
+    """Change the running sum of what a tenant's uploads take; give it. An error later on undoes this."""
+    changes = Changes(connection)
+    changes.tally(tenant, _BYTES, more)
+    changes.write()
+    return connection.scalar(_KEPT, {"of_tenant": tenant}) or 0
 
 
 def _get(connection: Connection, upload_id: str, tenant: str) -> Upload:
