@@ -14,7 +14,7 @@ from quetzalcore.gateway.names import safe_filename
 from quetzalcore.gateway.problems import SlowBody, TooLarge
 from quetzalcore.identity.model import Principal
 from quetzalcore.jobs.ids import new_id
-from quetzalcore.jobs.ledger import Conflict
+from quetzalcore.jobs.ledger import Conflict, QuotaExceeded
 from quetzalcore.jobs.upload_parts import (
     delete_parts,
     final_key,
@@ -159,6 +159,9 @@ async def _append_part(gateway: Gateway, upload: Upload, pieces: _Pieces) -> Upl
         await parts.store.delete(key)
         stands = await parts.uploads.get(upload.id, tenant=upload.tenant)
         raise WrongOffset(stands.received) from None
+    except QuotaExceeded:
+        await parts.store.delete(key)  # else what is refused would fill the disk all the same
+        raise
 
 
 def _check_size(gateway: Gateway, size: int | None) -> None:
