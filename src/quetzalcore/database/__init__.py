@@ -10,7 +10,12 @@
 
 from __future__ import annotations
 
-from quetzalcore.database.database import Announce, Database, DatabaseUnavailable
+from quetzalcore.database.database import (
+    Announce,
+    Database,
+    DatabaseFull,
+    DatabaseUnavailable,
+)
 from quetzalcore.database.migrations import migrate
 from quetzalcore.database.opening import open_database
 from quetzalcore.database.types import Document, Instant, Name
@@ -18,6 +23,7 @@ from quetzalcore.database.types import Document, Instant, Name
 __all__ = [
     "Announce",
     "Database",
+    "DatabaseFull",
     "DatabaseUnavailable",
     "Document",
     "Instant",

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from quetzalcore.errors import Retryable
 
-__all__ = ["Announce", "Database", "DatabaseUnavailable"]
+__all__ = ["Announce", "Database", "DatabaseFull", "DatabaseUnavailable"]
 
 T = TypeVar("T")
 # Whether others are to be woken: said beforehand, or found from the work's result.
@@ -23,6 +23,13 @@ class DatabaseUnavailable(Retryable):
     title = "The database cannot be reached"
 
 
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for what was to be written; nothing of it was."""
+
+    code = "database_full"
+    title = "The database is full"
+
+
 class Database(Protocol):
     """An open database. Work is a plain function of a connection, run inside one transaction.
 
@@ -34,7 +41,7 @@ class Database(Protocol):
         ...
 
     async def write(self, work: Callable[[Connection], T], *, announce: Announce[T] = False) -> T:
-        """Run work in a write transaction that is on disk when this returns; ``DatabaseUnavailable``.
+        """Run work in a write transaction that is on disk when this returns; ``DatabaseUnavailable``, ``DatabaseFull``.
 
         An error raised by the work undoes all of it. ``announce`` wakes those who wait in ``changed``.
         """

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from quetzalcore.database.announcements import Announcements
-from quetzalcore.database.database import Announce, DatabaseUnavailable
+from quetzalcore.database.database import Announce, DatabaseFull, DatabaseUnavailable
 
 __all__ = ["PostgresDatabase", "open_postgres"]
 
@@ -29,6 +29,7 @@ _RELISTEN_S = 1.0
 _TRIES = 5
 _DEADLOCKS = ("40001", "40P01")
 _FAILURES = (DBAPIError, asyncpg.PostgresError, OSError, TimeoutError, PoolTimeout)
+_DISK_FULL = "53100"
 _UNAVAILABLE = ("08", "25006", "53", "55", "57", "58")  # SQLSTATEs of a server that is down or full
 
 
@@ -111,7 +112,8 @@ class PostgresDatabase:
 
     def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
         cause = getattr(error, "orig", None) or error
-        return DatabaseUnavailable(
+        kind = DatabaseFull if _sqlstate(error) == _DISK_FULL else DatabaseUnavailable
+        return kind(
             f"the PostgreSQL database {self._place} did not take the request: {cause}",
             hint="see that the server runs, can be reached and has room, then try again",
         )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from quetzalcore.database.announcements import Announcements
-from quetzalcore.database.database import Announce, DatabaseUnavailable
+from quetzalcore.database.database import Announce, DatabaseFull, DatabaseUnavailable
 from quetzalcore.database.file_notices import FileNotices
 from quetzalcore.errors import QuetzalError
 
@@ -31,6 +31,7 @@ _GROUP = 64  # works in one commit at most, so that the first does not wait for 
 _POLL_S = 0.01  # after a write was heard of: our own are heard of as well
 _IDLE_POLL_S = 0.02
 _TOLD_POLL_S = 0.5
+_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the latter beside the file itself
 _PRAGMAS = (
     f"PRAGMA busy_timeout={_BUSY_MS}",
     "PRAGMA synchronous=FULL",
@@ -259,7 +260,8 @@ def _told(error: BaseException, path: Path) -> BaseException:
     cause = error.orig if isinstance(error, OperationalError) else error
     if not isinstance(cause, sqlite3.OperationalError):
         return error
-    return DatabaseUnavailable(
+    kind = DatabaseFull if cause.sqlite_errorcode in _FULL else DatabaseUnavailable
+    return kind(
         f"the database {path} did not take the request: {cause}",
         hint="see that its disk has room and that its folder can be written, then try again",
     )

@@ -24,6 +24,7 @@ _WORDS = {
     429: "The rate limit or a quota is used up; Retry-After says when to come again.",
     500: "The gateway met an error of its own, or the job failed by a fault of its own.",
     503: "A part of the platform is away; Retry-After says when to come again.",
+    507: "The file store or the disk of the database is full: the operator has to make room.",
 }
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 

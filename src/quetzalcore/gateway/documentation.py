@@ -26,6 +26,7 @@ _PUBLIC = frozenset(
     {"health", "api_health", "live", "ready", "metrics", "log_in", "get_blob", "put_blob"}
 )
 _WITH_BODY = frozenset({"post", "put", "patch"})
+_CHANGING = _WITH_BODY | {"delete"}
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}, {"session": []}]
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key."},
@@ -107,6 +108,8 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         del answers["422"]
     if method in _WITH_BODY:
         answers.update({str(key): value for key, value in problems(408, 413).items()})
+    if method in _CHANGING:
+        answers.update({str(key): value for key, value in problems(507).items()})
     for status, answer in answers.items():
         if int(status) >= 400:  # noqa: PLR2004 -- the classes of HTTP
             _show_problem(int(status), answer, name)

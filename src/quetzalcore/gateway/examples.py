@@ -66,5 +66,11 @@ PROBLEMS: Mapping[int, tuple[str, str, str, str]] = {
     422: ("bad_parameter", "A parameter is wrong", "area_km2 is -1", "give more than 0"),
     429: ("too_many_requests", "Too many requests", "the rate limit is used up", "wait 3 s"),
     500: ("internal_error", "Internal Server Error", "the gateway met an error of its own", ""),
+    507: (
+        "storage_full",
+        "The artifact store is full",
+        "the platform's file store is full",
+        "ask the operator to make room in it, then send the file again",
+    ),
     503: ("ledger_unavailable", "The ledger cannot be reached", "it is away", "come again"),
 }

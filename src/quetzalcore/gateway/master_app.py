@@ -106,7 +106,7 @@ def kind_of_task(task: str) -> str:
     "/process",
     operation_id="process",
     response_model=dict[str, Any],
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 422, 507),
 )
 async def process(request: Request, body: ProcessRequest) -> Response:
     """Do a task: 200 with its result, or 202 with the job if it takes longer."""

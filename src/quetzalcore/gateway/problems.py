@@ -119,22 +119,39 @@ _STATUS_OF_CODE = {
     "quota_exceeded": 429,
     "too_many_requests": 429,
     "stale_epoch": 503,
+    "storage_full": 507,
+    "ledger_full": 507,
+    "database_full": 507,
 }
 
+_AGAIN = "try again in a moment"
+_DATABASE_AWAY = ("the platform's database does not take the request", _AGAIN)
+_STORE_AWAY = ("the platform's file store does not take the request", _AGAIN)
+_DATABASE_FULL = (
+    "the disk of the platform's database is full",
+    "ask the operator to make room on it, then send the request again",
+)
+_STORE_FULL = (
+    "the platform's file store is full",
+    "ask the operator to make room in it, then send the file again",
+)
 # What names the platform's own places is for its operator: callers are told no more than this.
 _OF_OUR_OWN = {
-    "database_unavailable": "the platform's database does not take the request",
-    "ledger_unavailable": "the platform's database does not take the request",
-    "store_unavailable": "the platform's file store does not take the request",
-    "store_refused": "the platform's file store does not take the request",
-    "storage_full": "the platform's file store has no room",
+    "database_unavailable": _DATABASE_AWAY,
+    "database_full": _DATABASE_FULL,
+    "ledger_unavailable": _DATABASE_AWAY,
+    "ledger_full": _DATABASE_FULL,
+    "store_unavailable": _STORE_AWAY,
+    "store_refused": _STORE_AWAY,
+    "storage_full": _STORE_FULL,
 }
 
 _CODE_OF_STATUS = {
     status: code
     for code, status in reversed(_STATUS_OF_CODE.items())
-    if status != 503  # noqa: PLR2004 -- named beside
+    if status not in {503, 507}  # named beside
 }
+_LEAVE_THE_BODY = frozenset({408, 413, 507})  # the rest of it is not worth reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,14 +202,14 @@ def problem_of(error: QuetzalError) -> Problem:
         headers["WWW-Authenticate"] = 'Bearer realm="quetzalcore"'
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers.setdefault("Retry-After", str(_RETRY_AFTER_S))
-    if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
+    if status in _LEAVE_THE_BODY:
         headers["Connection"] = "close"
     where = error.where
     place = {} if where is None else {name: getattr(where, name) for name in where.__slots__}
     detail, hint = error.detail, error.hint
     if error.code in _OF_OUR_OWN:
         _log.warning("gateway.part_away", code=error.code, detail=detail, hint=hint)
-        detail, hint, place = _OF_OUR_OWN[error.code], "try again in a moment", {}
+        (detail, hint), place = _OF_OUR_OWN[error.code], {}
     return Problem(
         status=status,
         code=error.code,

@@ -16,6 +16,7 @@ from quetzalcore.identity.model import Principal
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Conflict, QuotaExceeded
 from quetzalcore.jobs.upload_parts import (
+    delete_bytes,
     delete_parts,
     final_key,
     part_key,
@@ -80,6 +81,7 @@ async def store_whole(
             upload.id, tenant=who.tenant, sha256=counted.sha256(), key=key, now=parts.clock()
         )
     except (QuetzalError, ClientDisconnect):
+        await delete_bytes(parts.store, upload)  # first: without its row nobody would find them
         await parts.uploads.delete(upload.id)
         raise
 

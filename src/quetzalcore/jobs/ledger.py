@@ -34,6 +34,7 @@ __all__ = [
     "JobFilter",
     "JobLedger",
     "Leadership",
+    "LedgerFull",
     "LedgerUnavailable",
     "NodeBook",
     "NotFound",
@@ -79,6 +80,13 @@ class LedgerUnavailable(Retryable):
 
     code = "ledger_unavailable"
     title = "The ledger cannot be reached"
+
+
+class LedgerFull(LedgerUnavailable):
+    """The database has no room for what was to be written; nothing of it was."""
+
+    code = "ledger_full"
+    title = "The ledger is full"
 
 
 class ReportKind:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from tests.integration.jobs.books import NOW, Books, ask, made, open_books, play_on, said
 
-from quetzalcore.database import sqlite
+from quetzalcore.database import open_database, sqlite
 from quetzalcore.errors import BadParameter, Permanent
-from quetzalcore.jobs.ledger import JobFilter, LedgerUnavailable, NotFound, ReportKind
+from quetzalcore.jobs.ledger import JobFilter, LedgerFull, LedgerUnavailable, NotFound, ReportKind
 from quetzalcore.jobs.model import EventType, JobState, Resources
+from quetzalcore.jobs.sql import open_ledger
 from quetzalcore.jobs.sql.changes import LOGS_KEPT, PROGRESS_KEPT
 
 _HOSTILE = "a\x00b\ud83d"
@@ -138,3 +141,25 @@ def test_a_lock_that_is_held_too_long_is_unavailable_and_then_works(
             assert (await books.ledger.counts()).by_state[JobState.QUEUED] == 1
 
     asyncio.run(scenario())
+
+
+def test_a_ledger_without_room_says_so_keeps_nothing_and_goes_on(tmp_path: Path) -> None:
+    async def main() -> None:
+        database = await open_database(f"sqlite:///{tmp_path}/a.db")
+        ledger = await open_ledger(database)
+        try:
+            await database.write(_pages(1))  # SQLite takes the number of pages that there are
+            with pytest.raises(LedgerFull, match="full"):
+                await ledger.submit(ask(params={"text": "x" * 100_000}), now=NOW)
+            assert (await ledger.list(JobFilter())).items == ()
+            await database.write(_pages(10_000))
+            job, _ = await ledger.submit(ask(), now=NOW)
+            assert (await ledger.get(job.id)).state is JobState.QUEUED
+        finally:
+            await database.close()
+
+    asyncio.run(main())
+
+
+def _pages(most: int) -> Callable[[Connection], object]:
+    return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={most}").scalar()

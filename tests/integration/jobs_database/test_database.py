@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from tests.integration.jobs.books import Books, failed, later, play_on
 
-from quetzalcore.database import Database, DatabaseUnavailable, migrate, open_database
+from quetzalcore.database import Database, DatabaseFull, DatabaseUnavailable, migrate, open_database
 from quetzalcore.database.sqlite import SqliteDatabase
 from quetzalcore.errors import BadParameter
 from quetzalcore.jobs.ledger import ReportKind
@@ -208,7 +208,7 @@ def test_a_full_database_refuses_and_keeps_nothing_of_the_write(tmp_path: Path) 
         await database.write(_make)
         await database.write(_add("kept"))
         await database.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count=8").scalar())
-        with pytest.raises(DatabaseUnavailable, match="full"):
+        with pytest.raises(DatabaseFull, match="full"):
             await database.write(_add("first", "x" * 100_000))
         assert await database.read(_names) == ["kept"]
         await database.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count=8000").scalar())
@@ -216,6 +216,19 @@ def test_a_full_database_refuses_and_keeps_nothing_of_the_write(tmp_path: Path) 
         assert await database.read(_names) == ["kept", "later"]
 
     _with(f"sqlite:///{tmp_path}/a.db", scenario)
+
+
+def test_a_server_without_room_is_full(postgres_database: str) -> None:
+    full = text("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$")
+
+    async def scenario(database: Database) -> None:
+        await database.write(_make)
+        with pytest.raises(DatabaseFull, match="no room"):
+            await database.write(lambda connection: connection.execute(full))
+        await database.write(_add("later"))
+        assert await database.read(_names) == ["later"]
+
+    _with(postgres_database, scenario)
 
 
 def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:

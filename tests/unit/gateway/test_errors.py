@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -9,13 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 from tests.servers.gateway import MemoryPlatform, now, talk
 
-from quetzalcore.database import DatabaseUnavailable
+from quetzalcore.database import DatabaseFull, DatabaseUnavailable
 from quetzalcore.errors import QuetzalError, Where
 from quetzalcore.jobs.artifacts import StoredFile
-from quetzalcore.jobs.ledger import LedgerUnavailable
+from quetzalcore.jobs.ledger import LedgerFull, LedgerUnavailable
 from quetzalcore.jobs.links import Grant, sign
+from quetzalcore.jobs.memory_books import MemoryUploads
 from quetzalcore.jobs.stores.faults import StorageFull, StoreRefused, StoreUnavailable
 from quetzalcore.jobs.stores.memory import MemoryStore
+from quetzalcore.jobs.uploads import Upload
 
 
 @pytest.mark.parametrize(
@@ -123,6 +127,105 @@ def test_where_the_platform_keeps_things_is_told_to_its_operator_only(
         assert "/var/lib/secret/ledger.db is locked" in [line.get("detail") for line in lines]
 
     talk(conversation, ledger=Telling())
+
+
+class _FullStore(MemoryStore):
+    """A store with room for one more small file, or for none."""
+
+    room = 0
+
+    async def put(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        self.room -= 1
+        if self.room < 0:
+            raise StorageFull("no room in /srv/artifacts", hint="make room in /srv/artifacts")
+        return await super().put(key, chunks)
+
+
+_FULL_STORE = "the platform's file store is full"
+_FULL_DATABASE = "the disk of the platform's database is full"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"content": b"a,b"}, {"files": {"file": ("a.csv", b"a,b")}}],
+    ids=["the body itself", "a form"],
+)
+def test_a_full_store_refuses_an_upload_with_507_and_says_what_to_do(body: dict[str, Any]) -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        answer = await client.post("/api/uploads", headers=platform.headers("ada"), **body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (507, "storage_full")
+        assert problem["detail"] == _FULL_STORE
+        assert "make room" in problem["hint"]
+        until = now() + dt.timedelta(days=1)
+        assert await platform.parts.uploads.abandoned(before=until, limit=9) == ()
+
+    talk(conversation, store=_FullStore())
+
+
+def test_an_upload_in_parts_goes_on_where_it_stood_once_there_is_room() -> None:
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        client.headers = httpx.Headers(platform.headers("ada"))
+        assert isinstance(platform.store, _FullStore)
+        begun = await client.post("/api/uploads", json={"filename": "a.csv", "size": 4})
+        path = f"/api/uploads/{begun.json()['id']}"
+        platform.store.room = 1
+        assert (
+            await client.patch(path, content=b"ab", headers={"Upload-Offset": "0"})
+        ).status_code == 200
+        refused = await client.patch(path, content=b"cd", headers={"Upload-Offset": "2"})
+        assert (refused.status_code, refused.json()["detail"]) == (507, _FULL_STORE)
+        assert (await client.head(path)).headers["upload-offset"] == "2"
+        platform.store.room = 9
+        done = await client.patch(path, content=b"cd", headers={"Upload-Offset": "2"})
+        assert (done.status_code, done.json()["complete"]) == (200, True)
+
+    talk(conversation, store=_FullStore())
+
+
+@pytest.mark.parametrize("kind", [LedgerFull, DatabaseFull])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/jobs"), ("DELETE", "/api/jobs/01abc"), ("POST", "/api/jobs/01abc/retry")],
+)
+def test_a_database_without_room_is_a_507_that_says_what_is_full(
+    kind: type[QuetzalError], method: str, path: str
+) -> None:
+    class Full:
+        """A ledger that can be read only."""
+
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- any method
+            async def fail(*_: object, **__: object) -> None:
+                raise kind("the database /srv/ledger.db did not take it", hint="look at /srv")
+
+            return fail
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        body = {"kind": "noop"} if path == "/api/jobs" else {}
+        answer = await client.request(method, path, headers=platform.headers("ada"), json=body)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (507, kind.code)
+        assert problem["detail"] == _FULL_DATABASE
+        assert "make room" in problem["hint"]
+        assert "/srv" not in answer.text
+
+    talk(conversation, ledger=Full())
+
+
+def test_an_upload_that_cannot_be_noted_leaves_no_bytes_behind() -> None:
+    class Full(MemoryUploads):
+        """A book with room for an upload's beginning only."""
+
+        async def advance(self, *_: object, **__: object) -> Upload:
+            raise LedgerFull("no room")
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        headers = platform.headers("ada")
+        answer = await client.post("/api/uploads", content=b"a,b", headers=headers)
+        assert answer.status_code == 507
+        assert [file async for file in platform.store.list("")] == []
+
+    talk(conversation, uploads=Full(lambda _key: False))
 
 
 def test_a_signed_link_that_fails_is_not_logged() -> None:

@@ -44,6 +44,12 @@ def test_every_error_is_a_problem_document_with_an_example(document: dict[str, A
             assert answer["content"][_PROBLEM]["example"]["code"]
 
 
+def test_whatever_changes_something_may_meet_a_full_disk(document: dict[str, Any]) -> None:
+    for method, path, operation in _operations(document):
+        changes = method in {"post", "put", "patch", "delete"}
+        assert ("507" in operation["responses"]) is changes, (method, path)
+
+
 def test_what_needs_a_key_says_so(document: dict[str, Any]) -> None:
     for method, path, operation in _operations(document):
         if operation["security"]:

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from quetzalcore.database import Announce, Database, DatabaseUnavailable
-from quetzalcore.jobs.ledger import LedgerUnavailable
+from quetzalcore.database import Announce, Database, DatabaseFull, DatabaseUnavailable
+from quetzalcore.jobs.ledger import LedgerFull, LedgerUnavailable
 
 __all__ = ["reading", "writing"]
 
@@ -26,8 +26,10 @@ async def reading(database: Database, work: Callable[[Connection], T]) -> T:
 async def writing(
     database: Database, work: Callable[[Connection], T], *, announce: Announce[T] = False
 ) -> T:
-    """Run work that writes; ``LedgerUnavailable``."""
+    """Run work that writes; ``LedgerUnavailable``, ``LedgerFull``."""
     try:
         return await database.write(work, announce=announce)
+    except DatabaseFull as error:
+        raise LedgerFull(error.detail, hint=error.hint) from error
     except DatabaseUnavailable as error:
         raise LedgerUnavailable(error.detail, hint=error.hint) from error
