@@ -94,6 +94,7 @@ class Janitor:
         if self._uploads is None:
             return
         before = self._clock() - self._config.uploads
-        for upload in await self._uploads.abandoned(before=before, limit=self._config.batch):
-            await delete_bytes(self._store, upload)
-            await self._uploads.delete(upload.id)
+        while old := await self._uploads.abandoned(before=before, limit=self._config.batch):
+            for upload in old:
+                await delete_bytes(self._store, upload)
+                await self._uploads.delete(upload.id)

@@ -8,8 +8,10 @@ from typing import Any
 from quetzalcore.errors import BadParameter, Where
 from quetzalcore.gateway.parts import GatewayParts
 from quetzalcore.jobs.ids import new_id
+from quetzalcore.jobs.ledger import QuotaExceeded
 from quetzalcore.jobs.model import InputFile
 from quetzalcore.workloads.wasm.modules import (
+    MOST_MODULE_BYTES,
     current_module,
     module_file_name,
     module_key,
@@ -18,9 +20,30 @@ from quetzalcore.workloads.wasm.modules import (
 
 __all__ = ["install", "installed", "module_inputs", "module_prefix"]
 
+_MOST_VERSIONS = 500  # of all modules of a tenant together: 8 GiB
+
 
 async def install(parts: GatewayParts, tenant: str, name: str, file: InputFile) -> None:
-    """Copy an upload to a new version of a module; older versions stay for jobs that wait for them."""
+    """Copy an upload to a new version of a module; older versions stay for jobs that wait for them.
+
+    Raises
+    ------
+    BadParameter
+        If it is too large for a module.
+    QuotaExceeded
+        If the tenant keeps as many versions of modules as it may.
+    """
+    if file.size > MOST_MODULE_BYTES:
+        raise BadParameter(
+            f"the module has {file.size:,} bytes",
+            hint=f"give at most {MOST_MODULE_BYTES:,}: build it for size, without debug sections",
+            where=Where(field="upload_id"),
+        )
+    if len([each async for each in parts.store.list(module_prefix(tenant))]) >= _MOST_VERSIONS:
+        raise QuotaExceeded(
+            f"{tenant} keeps {_MOST_VERSIONS} versions of modules",
+            hint="delete modules that are not used any more: their old versions go with them",
+        )
     key = module_key(tenant, name, new_id(parts.clock()), file.sha256)
     await parts.store.put(key, parts.store.get(file.key))
 

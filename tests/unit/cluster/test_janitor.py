@@ -139,6 +139,25 @@ def test_the_bytes_of_an_upload_whose_completion_was_never_noted_go_too() -> Non
     asyncio.run(scenario())
 
 
+def test_more_unused_uploads_than_one_batch_go_in_one_round() -> None:
+    async def scenario() -> None:
+        store, uploads = MemoryStore(), MemoryUploads(lambda _key: False)
+        for _ in range(7):
+            await _upload(uploads, store, day=0, complete=True)
+        janitor = Janitor(
+            await _leading(),
+            store,
+            JanitorConfig(batch=3),
+            clock=lambda: START + dt.timedelta(days=100),
+            uploads=uploads,
+        )
+        await janitor.clean(1)
+        assert [file async for file in store.list("tenants")] == []
+        assert await uploads.abandoned(before=START + dt.timedelta(days=100), limit=9) == ()
+
+    asyncio.run(scenario())
+
+
 class _Shaky(MemoryStore):
     """A store that fails at the next deletions."""
 

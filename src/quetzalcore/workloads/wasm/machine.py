@@ -15,11 +15,11 @@ from wasmtime import _ffi as ffi  # the one setting that has no public name yet
 from quetzalcore.errors import BadParameter, UnreadableInput, UserMistake, Where
 from quetzalcore.geophysics.survey import Floats
 from quetzalcore.workloads.wasm.kind import ModuleParams
+from quetzalcore.workloads.wasm.modules import MOST_MODULE_BYTES
 
 __all__ = ["Machine", "ModuleFailed", "ModuleFile", "Spent", "load_machine"]
 
 _MAGIC = b"\x00asm"
-_MOST_MODULE_BYTES = 16 << 20
 _MOST_BYTES = 1 << 32  # 32-bit addresses
 _STACK_BYTES = 512 << 10
 _NUMBER_BYTES = 8
@@ -256,10 +256,10 @@ def _engine() -> Engine:
 
 def _read(path: Path, where: Where) -> bytes:
     size = path.stat().st_size
-    if size > _MOST_MODULE_BYTES:
+    if size > MOST_MODULE_BYTES:
         raise UnreadableInput(
             f"the module has {size:,} bytes",
-            hint=f"give at most {_MOST_MODULE_BYTES:,}: build it for size, without debug sections",
+            hint=f"give at most {MOST_MODULE_BYTES:,}: build it for size, without debug sections",
             where=where,
         )
     content = path.read_bytes()

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from quetzalcore.workloads.parameters import Parameters
 
 __all__ = [
+    "MOST_MODULE_BYTES",
     "FileName",
     "ModuleName",
     "ModuleReference",
@@ -19,6 +20,7 @@ __all__ = [
     "wanted_modules",
 ]
 
+MOST_MODULE_BYTES = 16 << 20
 _SUFFIX = ".wasm"
 FileName = Annotated[
     str,
