@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import scipy.fft
 
 from quetzalcore.vgpu.device import Array, Usage, as_real
+from quetzalcore.vgpu.meter import Meter, leased_meter
 from quetzalcore.vgpu.pairs import PairFunction, emit_numba, localise
 from quetzalcore.vgpu.threads import for_slices, worker_count
 
 __all__ = ["CpuDevice"]
-
-R = TypeVar("R")
 
 _TARGETS_AT_ONCE = 1024  # columns of so many targets stay in the first-level cache
 _SOURCES_AT_ONCE = 4096  # single-precision partial sums are no longer than this
@@ -24,11 +23,10 @@ _SOURCES_AT_ONCE = 4096  # single-precision partial sums are no longer than this
 class CpuDevice:
     """Host memory is device memory; FFTs use every thread that :func:`worker_count` allows."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._clock = clock
-        self._busy_s = 0.0
-        self._transforms = 0
-        self._pairs = 0
+    def __init__(
+        self, *, clock: Callable[[], float] = time.perf_counter, meter: Meter | None = None
+    ) -> None:
+        self._meter = meter or Meter(clock)
 
     @property
     def name(self) -> str:
@@ -45,15 +43,17 @@ class CpuDevice:
 
     def rfft2(self, values: Array) -> Array:
         """Transform the last two axes of a real array; single precision stays single."""
-        self._transforms += 1
-        return self._timed(lambda: scipy.fft.rfft2(values, workers=worker_count()))
+        with self._running(transforms=1):
+            spectrum: Array = scipy.fft.rfft2(values, workers=worker_count())
+        return spectrum
 
     def irfft2(self, spectrum: Array, shape: tuple[int, int]) -> Array:
         """Invert :meth:`rfft2`; the spectrum's memory is reused."""
-        self._transforms += 1
-        return self._timed(
-            lambda: scipy.fft.irfft2(spectrum, s=shape, workers=worker_count(), overwrite_x=True)
-        )
+        with self._running(transforms=1):
+            values: Array = scipy.fft.irfft2(
+                spectrum, s=shape, workers=worker_count(), overwrite_x=True
+            )
+        return values
 
     def pairsum(
         self,
@@ -99,17 +99,17 @@ class CpuDevice:
             for first in range(start, stop, _TARGETS_AT_ONCE):
                 block(first, min(first + _TARGETS_AT_ONCE, stop))
 
-        self._pairs += count * len(sources[0])
-        self._timed(lambda: for_slices(count, blocks, min_slice=64))
+        with self._running(pairs=count * len(sources[0])):
+            for_slices(count, blocks, min_slice=64)
         return sums
 
     def usage(self) -> Usage:
         """Report the seconds, transforms and pairs since this device was made."""
-        return Usage(busy_s=self._busy_s, transforms=self._transforms, pairs=self._pairs)
+        return self._meter.usage()
 
-    def _timed(self, work: Callable[[], R]) -> R:
-        start = self._clock()
-        try:
-            return work()
-        finally:
-            self._busy_s += self._clock() - start
+    @contextmanager
+    def _running(self, *, transforms: int = 0, pairs: int = 0) -> Iterator[None]:
+        with ExitStack() as meters:
+            for meter in {self._meter, leased_meter() or self._meter}:
+                meters.enter_context(meter.running(transforms=transforms, pairs=pairs))
+            yield

@@ -19,7 +19,15 @@ DeviceArray = Any  # NumPy on the CPU, CuPy on CUDA: only the device knows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a device has done since it was opened."""
+    """What a device has done since it was opened.
+
+    Parameters
+    ----------
+    busy_s : float
+        Seconds in which at least one transform, pair sum or threaded kernel ran.
+    transforms, pairs : int
+        Transforms begun, and pairs of a source and a target summed.
+    """
 
     busy_s: float
     transforms: int

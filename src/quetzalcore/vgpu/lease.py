@@ -14,6 +14,7 @@ from quetzalcore.errors import BadParameter
 from quetzalcore.vgpu.arithmetic import scalar
 from quetzalcore.vgpu.cpu import CpuDevice
 from quetzalcore.vgpu.device import Device, Usage
+from quetzalcore.vgpu.meter import Meter, metering
 from quetzalcore.vgpu.pairs import PairFunction
 from quetzalcore.vgpu.threads import for_slices, limit_workers
 
@@ -99,9 +100,13 @@ class VGPU:
     def open(
         cls, lease: Lease, *, clock: Callable[[], float] = time.perf_counter
     ) -> Iterator[VGPU]:
-        """Open the CPU under a lease; inside the block kernels use no more than its cores."""
-        with limit_workers(lease.cores):
-            yield cls(lease, CpuDevice(clock=clock), clock=clock)
+        """Open the CPU under a lease; inside the block kernels use no more than its cores.
+
+        Whatever transforms, sums pairs or runs kernels inside the block counts as its usage.
+        """
+        meter = Meter(clock)
+        with limit_workers(lease.cores), metering(meter):
+            yield cls(lease, CpuDevice(clock=clock, meter=meter), clock=clock)
 
     def usage(self) -> Usage:
         """Report what was done since it was opened."""
@@ -114,12 +119,13 @@ class VGPU:
             work()
             return min(self._timed(work) for _ in range(repeats))
 
-        scratch = CpuDevice(clock=self._clock)  # so that usage() counts the holder's work only
-        return Calibration(
-            gflops=_arithmetic_gflop() / best(lambda: _arithmetic(scratch)),
-            memory_gbs=_triad(best),
-            fft_gflops=_transform(scratch, best),
-        )
+        with metering(None):  # so that usage() counts the holder's work only
+            scratch = CpuDevice(clock=self._clock)
+            return Calibration(
+                gflops=_arithmetic_gflop() / best(lambda: _arithmetic(scratch)),
+                memory_gbs=_triad(best),
+                fft_gflops=_transform(scratch, best),
+            )
 
     def _timed(self, work: Callable[[], object]) -> float:
         start = self._clock()

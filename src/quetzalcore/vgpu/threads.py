@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from itertools import pairwise
 from typing import TypeVar
+
+from quetzalcore.vgpu.meter import leased_meter
 
 __all__ = ["for_slices", "limit_workers", "map_threads", "worker_count"]
 
@@ -48,7 +50,8 @@ def for_slices(count: int, work: Callable[[int, int], object], *, min_slice: int
     workers = worker_count()
     slices = max(1, min(workers * _SLICES_PER_WORKER, count // max(1, min_slice)))
     if workers == 1 or slices == 1:
-        work(0, count)
+        with _counted():
+            work(0, count)
         return
     edges = [count * i // slices for i in range(slices + 1)]
     map_threads(lambda ends: work(*ends), pairwise(edges))
@@ -60,5 +63,10 @@ def map_threads(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
     Each call sees the caller's limit on workers.
     """
     calls = [(copy_context(), item) for item in items]
-    with ThreadPoolExecutor(worker_count()) as pool:
+    with _counted(), ThreadPoolExecutor(worker_count()) as pool:
         return list(pool.map(lambda call: call[0].run(function, call[1]), calls))
+
+
+def _counted() -> AbstractContextManager[None]:
+    meter = leased_meter()
+    return nullcontext() if meter is None else meter.running()

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.vgpu import VGPU, Enforcement, Lease, worker_count
+from quetzalcore.vgpu import (
+    VGPU,
+    CpuDevice,
+    Enforcement,
+    Lease,
+    Usage,
+    for_slices,
+    map_threads,
+    worker_count,
+)
 
 
 @pytest.mark.parametrize(("cores", "memory_mib"), [(0, 1), (1, 0)])
@@ -32,6 +41,22 @@ def test_usage_is_the_devices_own() -> None:
     with VGPU.open(Lease(cores=1, memory_mib=64)) as vgpu:
         vgpu.device.rfft2(np.zeros((4, 4)))
         assert vgpu.usage().transforms == 1
+
+
+def test_usage_counts_what_any_device_and_kernel_does_under_the_lease() -> None:
+    ticks = itertools.count()
+    with VGPU.open(Lease(cores=2, memory_mib=64), clock=lambda: float(next(ticks))) as vgpu:
+        other = CpuDevice()
+        other.rfft2(np.zeros((4, 4)))
+        assert vgpu.usage() == Usage(busy_s=1.0, transforms=1, pairs=0)
+        map_threads(lambda _: other.rfft2(np.zeros((4, 4))), range(5))
+        # However many run at once, and within the loop over threads: one stretch of time.
+        assert vgpu.usage() == Usage(busy_s=2.0, transforms=6, pairs=0)
+        for_slices(10, lambda _start, _stop: None)
+        assert vgpu.usage().busy_s == 3.0
+    other.rfft2(np.zeros((4, 4)))
+    assert vgpu.usage().transforms == 6
+    assert other.usage().transforms == 7
 
 
 def test_the_launch_width_is_fixed() -> None:
