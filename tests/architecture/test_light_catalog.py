@@ -13,7 +13,7 @@ from quetzalcore.workloads.reuse import data_versions, reuse_key
 for kind in catalog().values():
     if kind.name in json.loads(sys.argv[1]):
         params = canonical_params(kind, kind.example)
-        kind.resources(params, 10**9)
+        kind.resources(params, {"a.csv": 10**9})
         kind.params.model_json_schema()
         reuse_key("t", kind, params, {}, data_versions())
 print(" ".join(sys.modules))

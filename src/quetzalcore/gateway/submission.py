@@ -84,7 +84,7 @@ def request_of(
     params = wish.params
     _check_inputs(kind, wish.inputs)
     _check_limits(gateway, who, wish)
-    size = sum(each.size for each in wish.inputs)
+    sizes = {each.name: each.size for each in wish.inputs}
     digests = {each.name: each.sha256 for each in wish.inputs}
     return JobRequest(
         tenant=who.tenant,
@@ -94,7 +94,7 @@ def request_of(
         run=kind.run,
         params=params,
         inputs=wish.inputs,
-        resources=_resources(kind.resources(params, size), wish.resources),
+        resources=_resources(kind.resources(params, sizes), wish.resources),
         tier=kind.tier,
         forkable=kind.forkable,
         priority=wish.priority,

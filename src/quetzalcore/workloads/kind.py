@@ -13,7 +13,7 @@ from quetzalcore.jobs.model import Resources
 __all__ = ["Kind"]
 
 
-def _default_resources(_params: Mapping[str, Any], _input_bytes: int) -> Resources:
+def _default_resources(_params: Mapping[str, Any], _sizes: Mapping[str, int]) -> Resources:
     return Resources()
 
 
@@ -38,7 +38,7 @@ class Kind:
     tier : str
         ``bare`` or ``numeric``: what a warm VM has imported.
     resources : callable
-        The default request from validated parameters and the inputs' size in bytes.
+        The default request from validated parameters and the size in bytes of each input by name.
     wall_s : float
         The default limit.
     reusable : bool
@@ -60,7 +60,7 @@ class Kind:
     run: str
     inputs: tuple[int, int] = (0, 0)
     tier: str = "bare"
-    resources: Callable[[Mapping[str, Any], int], Resources] = _default_resources
+    resources: Callable[[Mapping[str, Any], Mapping[str, int]], Resources] = _default_resources
     wall_s: float = 600.0
     reusable: bool = True
     forkable: bool = False

@@ -55,7 +55,7 @@ async def _run(
 ) -> list[Outcome]:
     kind = OURS[name]
     canonical = [canonical_params(kind, params) for params in jobs]
-    asked = kind.resources(canonical[0], sum(path.stat().st_size for path in inputs))
+    asked = kind.resources(canonical[0], {path.name: path.stat().st_size for path in inputs})
     spec = VMSpec(
         cpus=asked.cpus, memory_mib=asked.memory_mib, scratch_mib=asked.scratch_mib,
         wall_s=300.0, tenant="acme", tier=Tier(kind.tier),

@@ -37,7 +37,9 @@ def test_a_kind_s_example_is_valid_and_canonical_parameters_stay_as_they_are(kin
 @pytest.mark.parametrize("kind", OURS.values(), ids=lambda kind: kind.name)
 def test_a_kind_asks_for_more_the_more_it_is_given_and_stays_within_a_node(kind: Kind) -> None:
     canonical = canonical_params(kind, kind.example)
-    few, many, huge = (kind.resources(canonical, size) for size in (10**3, 10**8, 10**13))
+    few, many, huge = (
+        kind.resources(canonical, {"a.csv": size}) for size in (10**3, 10**8, 10**13)
+    )
     assert 256 <= few.memory_mib <= many.memory_mib <= huge.memory_mib <= 32 * 1024
     assert few.cpus >= 1.0
     assert huge.scratch_mib <= 64 * 1024

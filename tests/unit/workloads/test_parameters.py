@@ -92,13 +92,15 @@ def test_what_means_the_same_comes_out_the_same() -> None:
 def test_a_survey_asks_for_memory_by_its_rows() -> None:
     kind = OURS["mag_survey"]
 
-    def memory(name: str | None, size: int) -> int:
-        return kind.resources(canonical_params(kind, {"inputs": {"survey": name}}), size).memory_mib
+    def memory(name: str, size: int, *, named: bool = True) -> int:
+        params = canonical_params(kind, {"inputs": {"survey": name if named else None}})
+        return kind.resources(params, {name: size}).memory_mib
 
     assert 1120 < memory("osborne.csv.xz", 2_212_428) < 2048  # 990,987 rows took 1.12 GB
     assert 5000 < memory("large.csv", 10_000_000 * 70) < 12_000  # 1e7 rows took 5 GB
     assert memory("survey.csv", 10_000) < 1024
-    assert memory(None, 10**12) == memory("survey.xz", 10**12) < 12 * 1024
+    assert memory("survey.csv", 10**12) == memory("survey.xz", 10**12) < 12 * 1024
+    assert memory("osborne.csv.xz", 10**6, named=False) == memory("osborne.csv.xz", 10**6)
 
 
 def test_parameters_nested_too_deep_for_a_message_are_refused() -> None:

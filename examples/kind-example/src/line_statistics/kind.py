@@ -20,9 +20,9 @@ class LineStatisticsParams(Parameters):
     percentile: float = Field(default=50.0, ge=0, le=100)
 
 
-def resources(_params: Mapping[str, Any], input_bytes: int) -> Resources:
-    """Ask for what a job of this size needs; ``input_bytes`` is of all its files."""
-    return Resources(cpus=1.0, memory_mib=512 + 4 * (input_bytes >> 20), scratch_mib=64)
+def resources(_params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
+    """Ask for what a job of this size needs; ``sizes`` has the bytes of each of its files."""
+    return Resources(cpus=1.0, memory_mib=512 + 4 * (sum(sizes.values()) >> 20), scratch_mib=64)
 
 
 KIND = Kind(

@@ -53,8 +53,8 @@ class DiscriminateParams(AnomalyFieldParams):
         return self
 
 
-def _resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
-    return field_resources(params, input_bytes)
+def _resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
+    return field_resources(params, sizes)
 
 
 KIND = Kind(

@@ -97,7 +97,7 @@ def _columns(points: list[Any] | tuple[Any, ...], rest: Mapping[str, Any]) -> di
     return columns
 
 
-def _resources(params: Mapping[str, Any], _input_bytes: int) -> Resources:
+def _resources(params: Mapping[str, Any], _sizes: Mapping[str, int]) -> Resources:
     points = max(len(params[name]) for name in _NAMES)
     return Resources(cpus=1.0, memory_mib=512 + points // 400, scratch_mib=64)
 

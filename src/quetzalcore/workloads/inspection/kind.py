@@ -27,9 +27,11 @@ class InspectParams(Parameters):
     height_role: HeightRoleName | None = None
 
 
-def _resources(_params: Mapping[str, Any], input_bytes: int) -> Resources:
+def _resources(_params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
     """Ask for what an inspection needs: it reads batch by batch, so size hardly counts."""
-    return Resources(cpus=1.0, memory_mib=768, scratch_mib=256 + min(input_bytes >> 20, 4096))
+    return Resources(
+        cpus=1.0, memory_mib=768, scratch_mib=256 + min(sum(sizes.values()) >> 20, 4096)
+    )
 
 
 KIND = Kind(

@@ -82,10 +82,12 @@ class AnomalyFieldParams(Parameters):
             )
 
 
-def field_resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
+def field_resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
     """Ask for memory by the number of values or the size of the grid's file."""
     return Resources(
         cpus=1.0,
-        memory_mib=768 + len(params["values"]) // 400 + min(40 * (input_bytes >> 20), 15_000),
+        memory_mib=768
+        + len(params["values"]) // 400
+        + min(40 * (sum(sizes.values()) >> 20), 15_000),
         scratch_mib=128,
     )

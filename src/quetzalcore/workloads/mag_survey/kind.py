@@ -23,7 +23,7 @@ _PRODUCT_BYTES = 430  # a station, of all products
 _MARGIN = 1.25
 _MOST_STATIONS = 20_000_000  # the readers thin what is larger
 _ROW_BYTES = {".xz": 2.0, ".bz2": 3.0, ".zst": 4.0, ".gz": 6.0, ".zip": 6.0, ".parquet": 15.0}
-_PLAIN_ROW_BYTES, _UNKNOWN_ROW_BYTES = 40.0, 20.0
+_PLAIN_ROW_BYTES = 40.0
 _ONE_CORE_STATIONS = 100_000
 
 
@@ -73,17 +73,22 @@ class MagSurveyParams(SurveyConfig):
         return self
 
 
-def survey_memory_mib(params: Mapping[str, Any], input_bytes: int) -> int:
-    """Estimate the memory of a survey from its size; an attempt that runs out is given twice as much."""
+def survey_memory_mib(params: Mapping[str, Any], sizes: Mapping[str, int]) -> int:
+    """Estimate the memory of a survey from its files; an attempt that runs out is given twice as much."""
     return int(
-        _MARGIN * (_BASE_MIB + _stations(params, input_bytes) * _BYTES_A_STATION / 2**20)
+        _MARGIN * (_BASE_MIB + _stations(params, sizes) * _BYTES_A_STATION / 2**20)
     ) + _module_mib(params)
 
 
-def _stations(params: Mapping[str, Any], input_bytes: int) -> float:
-    name = PurePath(params["inputs"]["survey"] or "")
-    row = _ROW_BYTES.get(name.suffix.lower(), _PLAIN_ROW_BYTES if name.name else _UNKNOWN_ROW_BYTES)
-    return min(input_bytes / row, _MOST_STATIONS)
+def _stations(params: Mapping[str, Any], sizes: Mapping[str, int]) -> float:
+    """Guess the rows of the survey's file, or of every file where none is named as the survey."""
+    named = params["inputs"]["survey"]
+    found = {name: size for name, size in sizes.items() if named in (None, name)}
+    rows = (
+        size / _ROW_BYTES.get(PurePath(name).suffix.lower(), _PLAIN_ROW_BYTES)
+        for name, size in found.items()
+    )
+    return min(sum(rows), _MOST_STATIONS)
 
 
 def _module_mib(params: Mapping[str, Any]) -> int:
@@ -91,11 +96,11 @@ def _module_mib(params: Mapping[str, Any]) -> int:
     return 0 if step is None else int(step["memory_mib"])
 
 
-def _resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
+def _resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
     return Resources(
-        cpus=1.0 if _stations(params, input_bytes) < _ONE_CORE_STATIONS else 2.0,
-        memory_mib=survey_memory_mib(params, input_bytes),
-        scratch_mib=512 + int(_stations(params, input_bytes) * _PRODUCT_BYTES / 2**20),
+        cpus=1.0 if _stations(params, sizes) < _ONE_CORE_STATIONS else 2.0,
+        memory_mib=survey_memory_mib(params, sizes),
+        scratch_mib=512 + int(_stations(params, sizes) * _PRODUCT_BYTES / 2**20),
     )
 
 

@@ -49,13 +49,14 @@ class WasmParams(ModuleParams):
         return self
 
 
-def _resources(params: Mapping[str, Any], input_bytes: int) -> Resources:
+def _resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:
     """Ask for the module's memory, and for the data on our side of the wall: read, changed, written."""
-    data_mib = min(8 * (input_bytes >> 20), 16_384)
+    input_mib = sum(sizes.values()) >> 20
+    data_mib = min(8 * input_mib, 16_384)
     return Resources(
         cpus=1.0,
         memory_mib=512 + int(params["memory_mib"]) + data_mib,
-        scratch_mib=256 + min(4 * (input_bytes >> 20), 16_384),
+        scratch_mib=256 + min(4 * input_mib, 16_384),
     )
 
 
