@@ -246,3 +246,27 @@ def touches(task: TaskContext) -> Mapping[str, Any]:
     held = bytearray(os.urandom(1 << 20) * task.params["mib"])
     time.sleep(task.params["s"])
     return {"mib": len(held) >> 20}
+
+
+def looks_into_others(task: TaskContext) -> Mapping[str, Any]:
+    """Try to open the memory of every other process, and to read what says where it lies."""
+    del task
+    others = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and int(pid) != os.getpid()]
+    opened = []
+    for pid in others:
+        for name, how in (
+            ("mem", os.O_RDWR),
+            ("mem", os.O_RDONLY),
+            ("maps", os.O_RDONLY),
+            ("fd", os.O_RDONLY),
+        ):
+            try:
+                descriptor = os.open(f"/proc/{pid}/{name}", how)
+                if name == "maps":
+                    os.read(descriptor, 10)
+                elif name == "fd":
+                    os.listdir(descriptor)
+                opened.append(f"{pid}/{name}")
+            except OSError:
+                continue
+    return {"others": len(others), "opened": opened}

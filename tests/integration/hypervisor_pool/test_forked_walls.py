@@ -75,3 +75,14 @@ def test_a_fork_is_held_to_its_own_cores(walled) -> None:
     outcome = walled.during(work)
     assert outcome.failure is None
     assert outcome.used.wall_s > 0.7  # half a core
+
+
+def test_a_fork_cannot_look_into_its_siblings_or_the_vm_that_forks(walled) -> None:
+    curious, modest = together(
+        walled, task_of("looks_into_others"), task_of("touches", mib=10, s=1.0)
+    )
+    assert curious.failure is None
+    assert curious.result is not None
+    assert curious.result["others"] >= 1
+    assert curious.result["opened"] == []
+    assert modest.result == {"mib": 10}
