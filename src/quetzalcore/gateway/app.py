@@ -26,6 +26,7 @@ from quetzalcore.gateway.routes import (
     events,
     jobs,
     mining,
+    reference,
     system,
     uploads,
     wasm_modules,
@@ -57,6 +58,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     accounts.own,
     accounts.admins,
     artifacts.blobs,
+    reference.router,
 )
 
 
@@ -97,8 +99,8 @@ def _bare(version: str, kinds: Mapping[str, Kind], **options: Any) -> FastAPI:  
         title="QuetzalCore",
         version=version,
         redirect_slashes=False,
+        docs_url=None,  # ours loads nothing from elsewhere
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         exception_handlers=error_handlers(),
         **options,
     )

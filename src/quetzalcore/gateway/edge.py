@@ -31,11 +31,6 @@ _SECURITY = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _STRICT_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-_CDN = b"https://cdn.jsdelivr.net"
-_POLICIES = {  # the interactive documentation is a page that loads its viewer
-    "/docs": b"default-src 'self'; script-src 'unsafe-inline' %s; style-src 'unsafe-inline' %s;"
-    b" img-src data: https://fastapi.tiangolo.com; frame-ancestors 'none'" % (_CDN, _CDN)
-}
 
 
 class Edge:
@@ -112,8 +107,7 @@ class _Exchange:
         headers.raw.append((b"x-request-id", self._id.encode()))
         headers.raw.extend(_SECURITY)
         if "content-security-policy" not in headers:
-            policy = _POLICIES.get(self._scope["path"], _STRICT_POLICY)
-            headers.raw.append((b"content-security-policy", policy))
+            headers.raw.append((b"content-security-policy", _STRICT_POLICY))
         if "cache-control" not in headers:
             headers.raw.append((b"cache-control", b"no-store"))
         headers.raw.extend(self._scope["state"].get("extra_headers", ()))
