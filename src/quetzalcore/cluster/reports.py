@@ -19,7 +19,7 @@ from quetzalcore.cluster.orders import artifact_key
 from quetzalcore.jobs.ledger import Report, ReportKind
 from quetzalcore.jobs.model import Failure, Remedy
 
-__all__ = ["alive", "endings", "lost", "products", "reports", "unsaid"]
+__all__ = ["alive", "endings", "lost", "products", "reports", "unkeepable", "unsaid"]
 
 _ENDINGS = {
     "succeeded": ReportKind.SUCCEEDED,
@@ -96,6 +96,28 @@ def lost(held: Iterable[Held], *, now: dt.datetime) -> tuple[Report, ...]:
         )
         for one in held
     )
+
+
+def unkeepable(report: Report) -> Report | None:
+    """Give what is kept in place of a report that the ledger refused: the attempt's plain failure, or nothing."""
+    if report.failure == _UNKEEPABLE:
+        return None
+    return Report(
+        attempt_id=report.attempt_id,
+        job_id=report.job_id,
+        kind=ReportKind.FAILED,
+        at=report.at,
+        failure=_UNKEEPABLE,
+    )
+
+
+_UNKEEPABLE = Failure(
+    code="unkeepable",
+    title="The job's outcome cannot be kept",
+    detail="what the job's node said of it cannot be written into the ledger",
+    hint="report it: the master's log says more",
+    remedy=Remedy.NONE,
+)
 
 
 def _report(event: AgentEvent, held: Held, *, now: dt.datetime, lease_s: float) -> Report | None:

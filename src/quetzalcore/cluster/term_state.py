@@ -13,7 +13,7 @@ from quetzalcore.cluster.engine import AgentLink
 from quetzalcore.cluster.master_config import MasterConfig, Seams
 from quetzalcore.cluster.messages import Stop
 from quetzalcore.cluster.status import Tally
-from quetzalcore.jobs.ledger import LedgerUnavailable, Report
+from quetzalcore.jobs.ledger import LedgerRefused, LedgerUnavailable, Report
 from quetzalcore.jobs.model import Node
 
 __all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState"]
@@ -72,7 +72,18 @@ class TermState:
                 log.warning("%s; trying again", error)
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 -- jitter
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            except LedgerRefused as error:
+                return await self._record_apart(said, error)
         return ()
+
+    async def _record_apart(self, said: Sequence[Report], error: LedgerRefused) -> tuple[str, ...]:
+        """Write one report at a time, so that one that cannot be kept harms its own attempt only."""
+        if len(said) > 1:
+            fenced = [await self.record((report,)) for report in said]
+            return tuple(dict.fromkeys(attempt for some in fenced for attempt in some))
+        log.error("a report of attempt %s cannot be kept: %s", said[0].attempt_id, error)
+        instead = reports.unkeepable(said[0])
+        return (said[0].attempt_id,) if instead is None else await self.record((instead,))
 
     def forget(self, attempt_ids: Iterable[str]) -> None:
         """Drop attempts that live no more; what they held may be given to others at once."""

@@ -141,6 +141,10 @@ _OF_OUR_OWN = {
     "database_full": _DATABASE_FULL,
     "ledger_unavailable": _DATABASE_AWAY,
     "ledger_full": _DATABASE_FULL,
+    "ledger_refused": (
+        "the platform's database refuses the request",
+        "report it with the request's id",
+    ),
     "store_unavailable": _STORE_AWAY,
     "store_refused": _STORE_AWAY,
     "storage_full": _STORE_FULL,

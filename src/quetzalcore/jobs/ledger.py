@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from quetzalcore.errors import QuetzalError, Retryable, UserMistake
+from quetzalcore.errors import Permanent, QuetzalError, Retryable, UserMistake
 from quetzalcore.jobs.model import (
     Artifact,
     Event,
@@ -35,6 +35,7 @@ __all__ = [
     "JobLedger",
     "Leadership",
     "LedgerFull",
+    "LedgerRefused",
     "LedgerUnavailable",
     "NodeBook",
     "NotFound",
@@ -87,6 +88,13 @@ class LedgerFull(LedgerUnavailable):
 
     code = "ledger_full"
     title = "The ledger is full"
+
+
+class LedgerRefused(Permanent):
+    """The database will never take what was to be written; nothing of it was."""
+
+    code = "ledger_refused"
+    title = "The ledger cannot keep this"
 
 
 class ReportKind:
@@ -242,6 +250,7 @@ class JobLedger(Protocol):
     async def record(self, reports: Sequence[Report], *, epoch: int) -> tuple[str, ...]:
         """Write reports in order, in one transaction; give the attempts that are not live any more.
 
+        Raises ``LedgerRefused`` where one of them cannot be kept, and keeps none of them then.
         An ending of a fenced-off attempt changes nothing. A failure goes back to the queue, or ends
         the job, by its remedy; ``out_of_memory`` doubles the memory once.
         """

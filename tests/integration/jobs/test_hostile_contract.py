@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.integration.jobs.books import NOW, Books, Play, later, made
+from tests.integration.jobs.books import NOW, Books, Play, later, made, play_on, said
 
-from quetzalcore.jobs.ledger import QuotaExceeded, ReportKind
+from quetzalcore.jobs.ledger import LedgerRefused, QuotaExceeded, ReportKind
 from quetzalcore.jobs.model import JobState
 from quetzalcore.jobs.quota import LEAST_UPLOAD_BYTES, Quota
 from quetzalcore.jobs.uploads import Upload
@@ -85,3 +85,21 @@ def test_empty_uploads_count_too_and_so_do_those_that_begin_at_once(play: Play) 
         assert (len(begun), len(refused)) == (8, 5)
 
     play(scenario, quota=Quota(max_upload_bytes=3 * LEAST_UPLOAD_BYTES))
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"], indirect=True)
+def test_a_report_that_no_database_keeps_is_refused_and_changes_nothing(backend: str) -> None:
+    async def scenario(books: Books) -> None:
+        honest, lying = await books.submit(), await books.submit()
+        (good,), (bad,) = await books.admit(honest.id), await books.admit(lying.id)
+        endings = [
+            said(good, ReportKind.SUCCEEDED, artifacts=(made(good),)),
+            said(bad, ReportKind.SUCCEEDED, artifacts=(made(bad, size=2**70),)),
+        ]
+        with pytest.raises(LedgerRefused):
+            await books.ledger.record(endings, epoch=books.epoch)
+        for job in (honest, lying):
+            assert (await books.ledger.get(job.id)).state is JobState.STARTING
+        assert await books.ledger.record(endings[:1], epoch=books.epoch) == ()
+
+    play_on(backend, scenario)
