@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from quetzalcore.cluster.fitting import Amounts, Capacity, granted, lacking, wanted
+from quetzalcore.cluster.fitting import Amounts, Capacity, granted, lacking, wanted, weight
 from quetzalcore.jobs.ledger import TenantLoad, Waiting
 from quetzalcore.jobs.model import Failure, Node, Remedy, Resources
 
@@ -82,8 +82,8 @@ def decide(
 ) -> Decisions:
     """Decide which jobs start where; the same arguments always give the same answer.
 
-    Higher priority goes first. Within a priority the tenant that holds the least cores goes first, and
-    within a tenant the oldest job. A job takes the fullest node that has room for it. Jobs that find no
+    Higher priority goes first. Within a priority the tenant that holds the least (``fitting.weight``; of
+    ``loads`` it is ``cpus``) goes first, and within a tenant the oldest job. A job takes the fullest node that has room for it. Jobs that find no
     room let others pass, until a node is held back for them.
     """
     desk = _Desk(nodes, loads, config, now)
@@ -180,7 +180,7 @@ class _Desk:
         self._count(job, job.resources)
 
     def _count(self, job: Waiting, resources: Resources) -> None:
-        self._held[job.tenant] += resources.cpus
+        self._held[job.tenant] += weight(resources)
         self._running[job.tenant] += 1
 
     def _is_possible(self, request: Amounts) -> bool:

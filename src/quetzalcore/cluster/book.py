@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from quetzalcore.cluster.fitting import weight
 from quetzalcore.jobs.ledger import TenantLoad
 from quetzalcore.jobs.model import Job, Node, Resources
 
@@ -84,11 +85,11 @@ class Book:
         return held
 
     def loads(self) -> tuple[TenantLoad, ...]:
-        """Give what each tenant's live attempts hold."""
+        """Give what each tenant's live attempts hold; ``cpus`` by their weight, as admission counts it."""
         cpus: dict[str, float] = {}
         running: dict[str, int] = {}
         for held in self._attempts.values():
-            cpus[held.tenant] = cpus.get(held.tenant, 0.0) + held.resources.cpus
+            cpus[held.tenant] = cpus.get(held.tenant, 0.0) + weight(held.resources)
             running[held.tenant] = running.get(held.tenant, 0) + 1
         return tuple(
             TenantLoad(tenant=tenant, running=count, cpus=round(cpus[tenant], 6))

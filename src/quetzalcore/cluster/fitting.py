@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from quetzalcore.jobs.model import Node, Resources
 
-__all__ = ["DEFAULT_VM", "Capacity", "granted", "lacking", "wanted"]
+__all__ = ["DEFAULT_VM", "Capacity", "granted", "lacking", "wanted", "weight"]
 
 DEFAULT_VM = Resources(cpus=4.0, memory_mib=8192, vgpus=0, scratch_mib=1024)
 """A request up to this size fits any node: on a smaller one it is scaled down to what the node has."""
 
 Amounts = tuple[float, float, float, float, float]
 _NOTHING: Amounts = (-1.0, -1.0, -1.0, -1.0, -1.0)
+
+
+def weight(resources: Resources) -> float:
+    """Say how much of a node's worth a job holds, in cores: by cores or by memory, whichever is more.
+
+    By cores alone, who asks for next to none of them and all of the memory would always go first.
+    """
+    a_cores_mib = DEFAULT_VM.memory_mib / DEFAULT_VM.cpus
+    return max(resources.cpus, resources.memory_mib / a_cores_mib)
 
 
 def wanted(resources: Resources, *, walls: bool) -> Amounts:

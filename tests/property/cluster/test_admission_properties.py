@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quetzalcore.cluster.admission import AdmissionConfig, Decisions, decide
+from quetzalcore.cluster.book import Book, Held
 from quetzalcore.cluster.fitting import DEFAULT_VM, granted, lacking, wanted
 from quetzalcore.jobs.ledger import TenantLoad, Waiting
 from quetzalcore.jobs.model import Node, Resources
@@ -285,3 +286,41 @@ def test_a_big_job_is_not_starved_by_a_stream_of_small_ones(
         ]
         waiting = [w for w in waiting if w.job_id not in placed]
     raise AssertionError("the big job never started")
+
+
+@given(st.integers(1, 8), st.sampled_from([1e-300, 1e-9, 0.01, 0.25]))
+def test_who_asks_for_hardly_a_core_and_much_memory_gets_no_more_than_others(
+    slots: int, cpus: float
+) -> None:
+    """One after the other, as memory becomes free: the shares come out even."""
+    greedy, modest = (Resources(cpus=c, memory_mib=4096, scratch_mib=0) for c in (cpus, 2.0))
+    total = Resources(cpus=2.0 * slots, memory_mib=4096 * slots, scratch_mib=100)
+    book, placed = Book(), {"greedy": 0, "modest": 0}
+    waiting = [
+        Waiting(
+            job_id=f"{tenant}-{number}",
+            tenant=tenant,
+            priority=0,
+            resources=resources,
+            submitted_at=NOW,
+        )
+        for number in range(slots)
+        for tenant, resources in (("greedy", greedy), ("modest", modest))
+    ]
+    for step in range(slots):  # room for one more each time
+        size = replace(total, memory_mib=4096 * (step + 1), cpus=2.0 * (step + 1))
+        node = Node(id="n", address="", total=size, free=size, trust="tenant")
+        node = replace(node, free=book.free(node))
+        for one in decide(waiting, [node], book.loads(), AdmissionConfig(), NOW).placements:
+            (job,) = [each for each in waiting if each.job_id == one.job_id]
+            waiting.remove(job)
+            placed[job.tenant] += 1
+            held = Held(
+                attempt_id=job.job_id,
+                job_id=job.job_id,
+                tenant=job.tenant,
+                node="n",
+                resources=one.resources,
+            )
+            book.add(held)
+    assert abs(placed["greedy"] - placed["modest"]) <= 1
