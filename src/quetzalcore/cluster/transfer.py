@@ -94,7 +94,7 @@ def _place(source: Path, target: Path) -> None:
     """Copy beside the target, flush to disk, and rename into place."""
     half = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         with source.open("rb") as reader, half.open("wb") as writer:
             shutil.copyfileobj(reader, writer, _CHUNK)
             writer.flush()
@@ -108,6 +108,14 @@ def _place(source: Path, target: Path) -> None:
             f"the product {target.name!r} cannot be stored: {error.strerror}",
             hint="free space on the disk that holds the artifacts",
         ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, under names that survive a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:
