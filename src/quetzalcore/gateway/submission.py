@@ -20,7 +20,7 @@ from quetzalcore.jobs.ledger import Conflict
 from quetzalcore.jobs.model import TERMINAL, InputFile, Job, JobRequest, JobState, Resources
 from quetzalcore.workloads.catalog import find_kind
 from quetzalcore.workloads.kind import Kind
-from quetzalcore.workloads.parameters import canonical_params
+from quetzalcore.workloads.parameters import canonical_params, with_assumed
 from quetzalcore.workloads.reuse import reuse_key
 
 __all__ = ["Wish", "input_files", "request_of", "submit", "waited_for"]
@@ -34,6 +34,7 @@ class Wish:
 
     kind: str
     params: Mapping[str, Any]
+    assumed: tuple[str, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     priority: int = 0
     resources: ResourcesAsked = field(default_factory=ResourcesAsked)
@@ -53,16 +54,17 @@ async def submit(
     gateway = gateway_of(request)
     who = caller(request)
     kind = find_kind(wish.kind, gateway.parts.kinds)
-    params = canonical_params(kind, wish.params)
+    now = gateway.parts.clock()
+    params, assumed = with_assumed(kind, canonical_params(kind, wish.params), today=now.date())
     modules = await module_inputs(gateway.parts, who.tenant, params)
     asked = request_of(
         gateway,
         who,
-        replace(wish, params=params, inputs=(*wish.inputs, *modules)),
+        replace(wish, params=params, assumed=assumed, inputs=(*wish.inputs, *modules)),
         idempotency_key=idempotency_key or _idempotency_key(request),
         request_id=request.state.request_id,
     )
-    job, new = await gateway.parts.ledger.submit(asked, now=gateway.parts.clock())
+    job, new = await gateway.parts.ledger.submit(asked, now=now)
     request.state.job_id = job.id
     structlog.contextvars.bind_contextvars(job_id=job.id)
     if new:
@@ -104,6 +106,7 @@ def request_of(
         if wish.reuse
         else "",
         request_id=request_id,
+        assumed=wish.assumed,
     )
 
 

@@ -143,6 +143,7 @@ class JobRequest:
 
     ``reuse_key`` is empty where the result must not be taken from an earlier job. ``run`` names the
     function that a VM calls, ``module:function``; the gateway takes it from the catalog and never imports it.
+    ``assumed`` names what the caller left out of ``params`` and the platform filled in, as ``field.date``.
     """
 
     tenant: str
@@ -161,6 +162,7 @@ class JobRequest:
     idempotency_key: str = ""
     reuse_key: str = ""
     request_id: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,10 @@ __all__ = ["Kind"]
 
 def _default_resources(_params: Mapping[str, Any], _sizes: Mapping[str, int]) -> Resources:
     return Resources()
+
+
+def _assume_nothing(_params: Mapping[str, Any], _today: dt.date) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,10 @@ class Kind:
         ``bare`` or ``numeric``: what a warm VM has imported.
     resources : callable
         The default request from validated parameters and the size in bytes of each input by name.
+    assume : callable
+        From validated parameters and the day of the submission: what stands in for what was left out,
+        JSON values by dotted name (``field.date``). The job keeps it, so that it means the same on
+        every day, and no result of another day is given for it.
     wall_s : float
         The default limit.
     reusable : bool
@@ -61,6 +70,7 @@ class Kind:
     inputs: tuple[int, int] = (0, 0)
     tier: str = "bare"
     resources: Callable[[Mapping[str, Any], Mapping[str, int]], Resources] = _default_resources
+    assume: Callable[[Mapping[str, Any], dt.date], Mapping[str, Any]] = _assume_nothing
     wall_s: float = 600.0
     reusable: bool = True
     forkable: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from quetzalcore.errors import BadParameter, Where
 from quetzalcore.jobs.nesting import MOST_LEVELS, is_too_deep
 from quetzalcore.workloads.kind import Kind
 
-__all__ = ["Parameters", "canonical_params"]
+__all__ = ["Parameters", "canonical_params", "with_assumed"]
 
 _SHOWN = 60  # characters of a wrong value; it may be a megabyte
 _UNKNOWN = "extra_forbidden"
@@ -51,6 +52,22 @@ def canonical_params(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
         hint=_hint(str(first["type"]), str(first["msg"]), kind),
         where=Where(field=field or None),
     )
+
+
+def with_assumed(
+    kind: Kind, params: Mapping[str, Any], *, today: dt.date
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Fill canonical parameters up with what the kind assumes today; name what was filled in."""
+    assumed = kind.assume(params, today)
+    whole = dict(params)
+    for path, value in assumed.items():
+        whole = _replaced(whole, path, value)
+    return whole, tuple(assumed)
+
+
+def _replaced(params: Mapping[str, Any], path: str, value: object) -> dict[str, Any]:
+    head, _, rest = path.partition(".")
+    return {**params, head: _replaced(params[head], rest, value) if rest else value}
 
 
 def _detail(problem: str, value: object) -> str:

@@ -33,6 +33,7 @@ from quetzalcore.jobs.model import (
     AttemptState,
     EventType,
     InputFile,
+    JobRequest,
     JobState,
     Progress,
     Remedy,
@@ -54,6 +55,7 @@ def test_a_job_is_kept_as_it_was_asked_for(play: Play) -> None:
         idempotency_key="k",
         reuse_key="r",
         request_id="req",
+        assumed=("name",),
     )
 
     async def scenario(books: Books) -> None:
@@ -236,6 +238,26 @@ def test_an_idempotency_key_gives_the_first_job_again(play: Play) -> None:
             await books.submit(idempotency_key="k", params={"other": 1})
         assert (await books.submit("globex", idempotency_key="k")).id != first.id
         assert (await books.ledger.counts()).by_state[JobState.QUEUED] == 2
+
+    play(scenario)
+
+
+def test_a_repeated_call_may_come_when_something_else_is_assumed(play: Play) -> None:
+    def on(day: str, top_n: int = 5) -> JobRequest:
+        return ask(
+            idempotency_key="k",
+            params={"top_n": top_n, "field": {"date": day, "intensity_nt": None}},
+            assumed=("field.date",),
+            reuse_key=f"acme:{day}",
+        )
+
+    async def scenario(books: Books) -> None:
+        first, _ = await books.ledger.submit(on("2026-03-01"), now=NOW)
+        again, new = await books.ledger.submit(on("2026-03-02"), now=later(86_400))
+        assert (again.id, new) == (first.id, False)
+        assert again.request.params["field"]["date"] == "2026-03-01"
+        with pytest.raises(Conflict):
+            await books.ledger.submit(on("2026-03-01", top_n=6), now=later(1))
 
     play(scenario)
 

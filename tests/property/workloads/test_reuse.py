@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from quetzalcore.workloads.catalog import OURS
+from quetzalcore.workloads.parameters import canonical_params, with_assumed
 from quetzalcore.workloads.reuse import data_versions, reuse_key
 
 IGRF = OURS["igrf"]
@@ -95,3 +97,41 @@ def test_an_operator_s_own_data_count_only_where_they_differ() -> None:
 
 def test_what_must_not_be_reused_has_no_key() -> None:
     assert reuse_key("t", OURS["noop"], {}, {}, {}) == ""
+
+
+_DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2029, 12, 31))
+_DATES = st.none() | st.just("2024-05-14")
+_ANGLES = st.none() | st.just(12.5)
+
+
+@st.composite
+def dated(draw: st.DrawFn) -> tuple[str, dict[str, Any], bool]:
+    """Draw a kind, parameters for it, and whether they leave the day of the main field open."""
+    kind = draw(st.sampled_from(["mag_survey", "target_drills", "discriminate", "sources"]))
+    date, assumed = draw(_DATES), draw(_DATES)
+    angles = {"inclination_deg": draw(_ANGLES), "declination_deg": draw(_ANGLES)}
+    is_open = date is None and assumed is None and None in angles.values()
+    if kind == "mag_survey":
+        return kind, {"input": {"date": date}, "field": {"date": assumed, **angles}}, is_open
+    given = {"date": date, "assumed_date": assumed, **angles}
+    if kind == "sources":  # observed ones have no field
+        return "discriminate", {"observations": [{"width_m": 5}], **given}, False
+    return kind, {"grid": "a.tif", **given}, is_open
+
+
+@settings(deadline=None)
+@given(asked=dated(), first=_DAYS, second=_DAYS)
+def test_a_result_is_given_again_only_on_a_day_on_which_it_means_the_same(
+    asked: tuple[str, dict[str, Any], bool], first: dt.date, second: dt.date
+) -> None:
+    name, given_, is_open = asked
+    kind = OURS[name]
+    params = canonical_params(kind, given_)
+    one, said = with_assumed(kind, params, today=first)
+    other, _ = with_assumed(kind, params, today=second)
+    keys = {reuse_key("t", kind, each, {}, {}) for each in (one, other)}
+    assert (len(keys) == 1) is (first == second or not is_open)
+    assert bool(said) is is_open
+    assert (one == params) is not is_open
+    assert canonical_params(kind, one) == one  # what is filled in is valid, and in canonical form
+    assert with_assumed(kind, one, today=second) == (one, ())  # and is never filled in again

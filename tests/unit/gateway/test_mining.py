@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -218,3 +219,34 @@ def test_a_product_of_an_earlier_job_is_an_input_of_the_next() -> None:
         assert await _content(platform, job, "again.csv") == _SURVEY
 
     talk(conversation)
+
+
+def test_a_job_without_a_date_means_the_day_it_was_asked_for_and_no_other() -> None:
+    today = dt.datetime(2026, 3, 1, 23, 59, 59, tzinfo=dt.UTC)
+    rows = [[470_000.0 + 50 * i, 7_500_000.0] for i in range(16)]
+    body = {"values": [1.0] * 16, "locations": rows, "crs": "EPSG:32754"}
+    ask = ("POST", "/api/mining/target-drills?wait=0")
+
+    async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        nonlocal today
+        client.headers = httpx.Headers(platform.headers("ada"))
+        once = {"Idempotency-Key": "once"}
+        first = (await client.request(*ask, json=body, headers=once)).json()
+        job = await platform.ledger.get(first["id"])
+        assert job.request.params["assumed_date"] == "2026-03-01"
+        await platform.succeed(first["id"], await platform.begin(first["id"]), {"of": "that day"})
+        same_day = await client.request(*ask, json=body)
+        assert (same_day.status_code, same_day.json()) == (200, {"of": "that day"})
+        today += dt.timedelta(seconds=2)
+        repeated = await client.request(*ask, json=body, headers=once)
+        assert repeated.headers["location"] == f"/api/jobs/{first['id']}"
+        next_day = await client.request(*ask, json=body)
+        assert next_day.status_code == 202  # not the answer of yesterday
+        (waiting,) = await platform.ledger.waiting(limit=9)
+        job = await platform.ledger.get(waiting.job_id)
+        assert job.request.params["assumed_date"] == "2026-03-02"
+        dated = await client.request(*ask, json={**body, "date": "2024-05-14"})
+        job = await platform.ledger.get(dated.json()["id"])
+        assert job.request.params["assumed_date"] is None
+
+    talk(conversation, clock=lambda: today)

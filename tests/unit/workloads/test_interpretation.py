@@ -110,6 +110,10 @@ def test_degrees_are_mapped_and_the_direction_comes_from_the_date(run, scattered
         assert words in said
     undated = run("target_drills", {**params, "date": None, "top_n": 1})
     assert "2026-03-04" in "; ".join(undated.result["assumptions"])  # today, said aloud
+    kept = {"date": None, "assumed_date": "2019-07-01", "top_n": 1}
+    of_that_day = "; ".join(run("target_drills", {**params, **kept}).result["assumptions"])
+    assert "2019-07-01" in of_that_day
+    assert "no date" in of_that_day  # a date that stands in is said to be one
 
 
 def test_a_local_frame_has_no_longitudes(run, scattered) -> None:

@@ -38,7 +38,7 @@ def request_document(request: JobRequest) -> dict[str, Any]:
         "forkable": request.forkable,
         "wall_s": request.wall_s,
         "request_id": request.request_id,
-    }
+    } | ({"assumed": list(request.assumed)} if request.assumed else {})
 
 
 def request_from(row: Any) -> JobRequest:  # noqa: ANN401 -- a row with the columns of ``jobs``
@@ -64,6 +64,7 @@ def request_from(row: Any) -> JobRequest:  # noqa: ANN401 -- a row with the colu
         idempotency_key=row.idempotency_key,
         reuse_key=row.reuse_key,
         request_id=document["request_id"],
+        assumed=tuple(document.get("assumed", ())),
     )
 
 

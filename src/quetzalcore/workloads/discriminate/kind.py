@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from quetzalcore.jobs.model import Resources
-from quetzalcore.workloads.interpretation.params import AnomalyFieldParams, field_resources
+from quetzalcore.workloads.interpretation.params import (
+    AnomalyFieldParams,
+    assume_date,
+    field_resources,
+)
 from quetzalcore.workloads.kind import Kind
 from quetzalcore.workloads.parameters import Parameters
 
@@ -57,6 +62,10 @@ def _resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources
     return field_resources(params, sizes)
 
 
+def _assume(params: Mapping[str, Any], today: dt.date) -> Mapping[str, Any]:
+    return {} if params["observations"] else assume_date(params, today)
+
+
 KIND = Kind(
     name="discriminate",
     version="1",
@@ -66,6 +75,7 @@ KIND = Kind(
     inputs=(0, 1),
     tier="numeric",
     resources=_resources,
+    assume=_assume,
     wall_s=300.0,
     waits=True,
     example={"observations": [{"apparent_susceptibility_si": 0.2, "width_m": 150, "depth_m": 80}]},

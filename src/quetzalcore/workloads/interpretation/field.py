@@ -199,7 +199,9 @@ def _main_field(
         declination_deg=params.declination_deg,
         intensity_nt=params.intensity_nt,
     )
-    return find_main_field(_corners(grid, crs), config, date=moment, assumed=today)
+    return find_main_field(
+        _corners(grid, crs), config, date=moment, assumed=params.assumed_date or today
+    )
 
 
 def _corners(grid: xr.DataArray, crs: str | None) -> Survey:

@@ -12,7 +12,7 @@ from quetzalcore.jobs.model import Resources
 from quetzalcore.workloads.parameters import Parameters
 from quetzalcore.workloads.wasm.modules import FileName
 
-__all__ = ["FEWEST_VALUES", "MOST_VALUES", "AnomalyFieldParams", "field_resources"]
+__all__ = ["FEWEST_VALUES", "MOST_VALUES", "AnomalyFieldParams", "assume_date", "field_resources"]
 
 FEWEST_VALUES, MOST_VALUES = 16, 200_000
 _PAIRS = (("easting", "northing"), ("easting_m", "northing_m"), ("longitude", "latitude"),
@@ -50,6 +50,10 @@ class AnomalyFieldParams(Parameters):
         description="Of the locations; without it degrees are WGS 84 and metres are local.",
     )  # fmt: skip
     date: dt.date | None = Field(default=None, description="Of the survey, for the main field.")
+    assumed_date: dt.date | None = Field(
+        default=None,
+        description="Stands in where date is left out; default: the day of submission.",
+    )
     inclination_deg: float | None = Field(default=None, ge=-90, le=90)
     declination_deg: float | None = Field(
         default=None, ge=-180, le=180, description="From true north."
@@ -80,6 +84,14 @@ class AnomalyFieldParams(Parameters):
                 f"give one location for each value: there are {len(self.values)} values and "
                 f"{len(self.locations)} locations"
             )
+
+
+def assume_date(params: Mapping[str, Any], today: dt.date) -> Mapping[str, Any]:
+    """Take today's main field where neither its direction nor a date is given."""
+    known = (params["date"], params["assumed_date"])
+    direction = (params["inclination_deg"], params["declination_deg"])
+    needed = known == (None, None) and None in direction
+    return {"assumed_date": today.isoformat()} if needed else {}
 
 
 def field_resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources:

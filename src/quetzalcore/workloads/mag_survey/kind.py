@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Literal
@@ -104,6 +105,15 @@ def _resources(params: Mapping[str, Any], sizes: Mapping[str, int]) -> Resources
     )
 
 
+def _assume(params: Mapping[str, Any], today: dt.date) -> Mapping[str, Any]:
+    """Take today's main field where neither its direction nor a date is given; a survey's own times go before it."""
+    field = params["field"]
+    known = (params["input"]["date"], field["date"])
+    direction = (field["inclination_deg"], field["declination_deg"])
+    needed = known == (None, None) and None in direction
+    return {"field.date": today.isoformat()} if needed else {}
+
+
 KIND = Kind(
     name="mag_survey",
     version="1",
@@ -113,6 +123,7 @@ KIND = Kind(
     inputs=(1, 8),
     tier="numeric",
     resources=_resources,
+    assume=_assume,
     wall_s=3600.0,
     waits=True,
     stages=("grid", "depth", "targets", "report"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, Field, model_validator
 
-from quetzalcore.workloads.interpretation.params import AnomalyFieldParams, field_resources
+from quetzalcore.workloads.interpretation.params import (
+    AnomalyFieldParams,
+    assume_date,
+    field_resources,
+)
 from quetzalcore.workloads.kind import Kind
 
 __all__ = ["KIND", "TargetDrillsParams"]
@@ -34,6 +38,7 @@ KIND = Kind(
     inputs=(0, 1),
     tier="numeric",
     resources=field_resources,
+    assume=assume_date,
     wall_s=300.0,
     waits=True,
     example={"grid": "tmi.tif", "date": "2024-05-14", "top_n": 5, "min_anomaly": 50},
