@@ -12,10 +12,10 @@ from dataclasses import replace
 
 from quetzalcore.cluster.admission import Placement, decide
 from quetzalcore.cluster.book import held_by
-from quetzalcore.cluster.engine import AgentUnreachable
 from quetzalcore.cluster.messages import Start
 from quetzalcore.cluster.orders import assignment
 from quetzalcore.cluster.term_state import TermState
+from quetzalcore.errors import Permanent, Retryable, UserMistake
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import Admission, Waiting
 from quetzalcore.jobs.model import Job, Node
@@ -25,6 +25,8 @@ __all__ = ["Admitting"]
 _LEAST_BATCH, _PER_CORE = 32, 16  # jobs that a decision looks at: some may ask for a part of a core
 _LOOK_AGAIN_S = 1.0  # while jobs wait: some become due by time alone
 _FRESH_S = 0.1  # how long the head of the queue is not read again while something of it can start
+
+_FAULTS = (Retryable, Permanent, UserMistake)  # of the agent or of the store; not a newer leader
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +145,7 @@ class Admitting:
             await self._term.seams.engine.agent(node).command(
                 Start(epoch=self._term.epoch, assignments=tuple(orders))
             )
-        except AgentUnreachable as error:
+        except _FAULTS as error:
             log.warning("node %s was not told to start %d attempts: %s", node, len(jobs), error)
             self._term.look.set()
         finally:

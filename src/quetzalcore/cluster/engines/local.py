@@ -233,7 +233,9 @@ def _run_detached(command: tuple[str, ...], log_file: Path) -> int:
 def _hear(ready: int, timeout_s: float) -> bytes:
     """Wait for the agent's word on a pipe; nothing if it ends or is too slow."""
     with open(ready, "rb", buffering=0) as pipe:
-        return pipe.read(1) if select.select([pipe], [], [], timeout_s)[0] else b""
+        waiting = select.poll()  # select() knows no descriptor beyond 1,023, and clients open many
+        waiting.register(pipe, select.POLLIN)
+        return pipe.read(1) if waiting.poll(1000 * timeout_s) else b""
 
 
 def _lock(path: Path) -> IO[bytes]:
