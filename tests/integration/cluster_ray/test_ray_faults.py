@@ -52,8 +52,8 @@ def _kill_all(process: RayNodeProcess) -> None:
 
 
 async def _restarted(hosts: RayHosts, name: str) -> None:
-    """Wait until a node has been started for the second time."""
-    async with asyncio.timeout(60):
+    """Wait until a node has been started for the second time: Ray itself looks for its head for 60 s."""
+    async with asyncio.timeout(150):
         while hosts.starts(name) < 2:  # noqa: ASYNC110 -- said in another thread
             await asyncio.sleep(0.1)
 
