@@ -17,6 +17,7 @@ from quetzalcore.gateway.authentication import shown_key
 from quetzalcore.gateway.bodies import held_to
 from quetzalcore.gateway.instance import Gateway, gateway_of
 from quetzalcore.gateway.problems import TooManyRequests
+from quetzalcore.gateway.request_bodies import check_values
 from quetzalcore.identity.limits import Verdict
 from quetzalcore.identity.model import Principal, Role
 from quetzalcore.identity.store import Forbidden, NotAuthenticated
@@ -25,6 +26,7 @@ __all__ = [
     "Access",
     "Bodies",
     "authenticate",
+    "charge",
     "count_guess",
     "count_request",
     "guarded",
@@ -34,6 +36,8 @@ __all__ = [
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CSRF_HEADER = "x-csrf-token"
+_FREE_BYTES = 16 << 10  # of a JSON body, in the price of one request
+_LARGEST_SHARE = 4
 
 
 class Access(StrEnum):
@@ -71,10 +75,12 @@ def guarded(access: Access, bodies: Bodies = Bodies.JSON) -> type[APIRoute]:
                 if not _has_body(request):
                     return await inner(request)
                 held = held_to(request, limit=_limit(bodies, gateway), config=gateway.config)
-                if bodies is not Bodies.UPLOAD:
-                    await (
-                        held.body()
-                    )  # here, because the framework makes a 400 of every error in it
+                if (
+                    bodies is not Bodies.UPLOAD
+                ):  # here: the framework makes a 400 of every error in it
+                    body = await held.body()
+                    check_values(body)
+                    await charge(held, gateway, len(body))
                 return await inner(held)
 
             return handle
@@ -98,6 +104,7 @@ async def authenticate(request: Request, gateway: Gateway, access: Access) -> Pr
     request.state.principal = who
     structlog.contextvars.bind_contextvars(tenant=who.tenant, user=who.user)
     verdict = await count_request(who, gateway)
+    request.state.rate_limit = verdict.limit
     request.state.extra_headers = _rate_headers(verdict)
     if not verdict.allowed:
         raise TooManyRequests(verdict.reset_s)
@@ -107,10 +114,26 @@ async def authenticate(request: Request, gateway: Gateway, access: Access) -> Pr
     return who
 
 
-async def count_request(who: Principal, gateway: Gateway) -> Verdict:
+async def count_request(who: Principal, gateway: Gateway, *, cost: int = 1) -> Verdict:
     """Count what a user asks for, by all keys together: anybody may make any number of keys."""
     exempt = gateway.parts.limiter.exempts(who.key_id)
-    return await gateway.meter.count(who.key_id if exempt else who.user)
+    return await gateway.meter.count(who.key_id if exempt else who.user, cost=cost)
+
+
+async def charge(request: Request, gateway: Gateway, size: int) -> None:
+    """Count a large JSON body as the many requests that it is worth: reading it stops everybody else.
+
+    Raises
+    ------
+    TooManyRequests
+    """
+    who: Principal | None = getattr(request.state, "principal", None)
+    if who is None or size < _FREE_BYTES:
+        return
+    most = max(1, request.state.rate_limit // _LARGEST_SHARE)  # so that one goes through, if seldom
+    verdict = await count_request(who, gateway, cost=min(most, size // _FREE_BYTES))
+    if not verdict.allowed:
+        raise TooManyRequests(verdict.reset_s)
 
 
 async def count_guess(request: HTTPConnection, gateway: Gateway) -> None:

@@ -38,21 +38,21 @@ class Meter:
         self._monotonic = monotonic
         self._accounts: dict[str, _Account] = {}
 
-    async def count(self, who: str) -> Verdict:
-        """Count one request; a refused one is not counted."""
+    async def count(self, who: str, *, cost: int = 1) -> Verdict:
+        """Count one request, or one that is worth ``cost``; a refused one is not counted."""
         now = self._monotonic()
         account = self._accounts.get(who)
-        if account is not None and account.owed + 1 < account.block and now < account.until:
-            account.owed += 1
+        if account is not None and account.owed + cost < account.block and now < account.until:
+            account.owed += cost
             return replace(
                 account.verdict, remaining=max(0, account.verdict.remaining - account.owed)
             )
-        cost = 1
+        owed = 0
         if account is not None:
-            cost, account.owed = account.owed + 1, 0
-        verdict = await self._limiter.hit(_RULE, who, cost=cost)
-        if not verdict.allowed and cost > 1:
-            verdict = await self._limiter.hit(_RULE, who)
+            owed, account.owed = account.owed, 0
+        verdict = await self._limiter.hit(_RULE, who, cost=cost + owed)
+        if not verdict.allowed and owed:
+            verdict = await self._limiter.hit(_RULE, who, cost=cost)
         self._keep(who, verdict, now)
         return verdict
 

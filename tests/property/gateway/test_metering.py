@@ -67,3 +67,20 @@ def test_callers_have_accounts_of_their_own() -> None:
         return [(await meter.count(who)).allowed for who in ("ada", "bob")]
 
     assert asyncio.run(use()) == [True, False]
+
+
+@given(st.integers(1, 3000), st.lists(st.integers(1, 300), min_size=1, max_size=30))
+def test_what_is_dear_counts_in_full(limit: int, costs: list[int]) -> None:
+    bucket = _Bucket(limit)
+    meter = Meter(bucket, monotonic=lambda: 0.0)
+
+    async def use() -> int:
+        used = 0
+        for cost in costs:
+            verdict = await meter.count("ada", cost=cost)
+            used += cost if verdict.allowed else 0
+            if not verdict.allowed:
+                assert used + cost > limit - 20
+        return used
+
+    assert asyncio.run(use()) <= limit + 20

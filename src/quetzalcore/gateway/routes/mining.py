@@ -14,7 +14,7 @@ from starlette.responses import Response
 from quetzalcore.errors import BadParameter, Where
 from quetzalcore.gateway.answers import SECURED, problems
 from quetzalcore.gateway.bodies import held_to
-from quetzalcore.gateway.guard import Access, Bodies, guarded
+from quetzalcore.gateway.guard import Access, Bodies, charge, guarded
 from quetzalcore.gateway.instance import caller, gateway_of
 from quetzalcore.gateway.kind_calls import call_kind
 from quetzalcore.gateway.multipart import form_parts
@@ -101,6 +101,7 @@ async def run_mag_survey(
     else:
         config = gateway_of(request).config
         held = held_to(request, limit=config.columns_bytes, config=config)
+        await charge(held, gateway_of(request), len(await held.body()))
         params, inputs = await _nested(held)
     return await call_kind(
         request, Wish(kind="mag_survey", params=params, inputs=inputs), wait_s=wait
