@@ -30,7 +30,7 @@ def expected_digest(tag: str) -> str:
 def during(platform: PlatformProcesses, fault: Callable[[], None]) -> dict[str, str]:
     """Submit everything while a fault happens in the midst of it; give each accepted job's tag."""
     with ThreadPoolExecutor(6) as pool:
-        accepted = [pool.submit(_submit, platform, f"job {n}") for n in range(JOBS)]
+        accepted = [pool.submit(submit, platform, f"job {n}") for n in range(JOBS)]
         eventually(lambda: ended_count(platform) >= 10, within_s=90, what="ten jobs have ended")
         fault()
         return dict(each.result() for each in accepted)
@@ -101,7 +101,7 @@ def check_succeeded_once(job: JobView, tag: str) -> None:
     assert set(states[:-1]) <= {"lost", "failed"}
 
 
-def _submit(platform: PlatformProcesses, tag: str) -> tuple[str, str]:
+def submit(platform: PlatformProcesses, tag: str) -> tuple[str, str]:
     """Submit as a careful client does: again and again under one idempotency key."""
     body: Any = {"kind": "sum_file", "params": {"tag": tag, "size": SIZE, "sleep_s": 0.1}}
     for _ in range(_TRIES):
@@ -122,4 +122,5 @@ __all__ = [
     "during",
     "ended_count",
     "expected_digest",
+    "submit",
 ]
