@@ -38,6 +38,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CSRF_HEADER = "x-csrf-token"
 _FREE_BYTES = 16 << 10  # of a JSON body, in the price of one request
 _LARGEST_SHARE = 4
+_PUBLIC_BYTES = 16 << 10  # of a body from anybody at all: a name and a password
 
 
 class Access(StrEnum):
@@ -74,7 +75,10 @@ def guarded(access: Access, bodies: Bodies = Bodies.JSON) -> type[APIRoute]:
                     await authenticate(request, gateway, access)
                 if not _has_body(request):
                     return await inner(request)
-                held = held_to(request, limit=_limit(bodies, gateway), config=gateway.config)
+                limit = _limit(bodies, gateway)
+                if access is Access.PUBLIC and bodies is Bodies.JSON:  # nobody pays for these
+                    limit = min(limit, _PUBLIC_BYTES)
+                held = held_to(request, limit=limit, config=gateway.config)
                 if (
                     bodies is not Bodies.UPLOAD
                 ):  # here: the framework makes a 400 of every error in it

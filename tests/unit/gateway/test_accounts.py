@@ -83,6 +83,16 @@ def test_beyond_the_limit_not_even_the_right_password_is_told() -> None:
     talk(conversation, limiter=limiter)
 
 
+def test_who_is_not_known_yet_sends_little() -> None:
+    async def conversation(_: MemoryPlatform, client: httpx.AsyncClient) -> None:
+        login = {"name": "ada", "password": PASSWORD}
+        large = await client.post("/api/auth/login", json={**login, "pad": "a" * 16 * 1024})
+        assert large.status_code == 413
+        assert (await client.post("/api/auth/login", json=login)).status_code == 200
+
+    talk(conversation)
+
+
 def test_more_keys_give_no_more_requests() -> None:
     limiter = RateLimiter("memory://", parse_rules({"requests": "4/minute", "login": "100/minute"}))
 
