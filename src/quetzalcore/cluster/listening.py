@@ -70,6 +70,7 @@ class Listening:
         self._stored[node] = events[-1].sequence
         for event in reports.endings(events):
             self._term.tally.count_end(event.used)
+            self._term.time_attempt(event.used)
             keys = self._granted.pop(event.attempt_id, ())
             # A success that is fenced off may be one that was stored by a write whose answer was lost:
             # its files are left to the janitor, who asks the ledger.

@@ -14,13 +14,15 @@ from quetzalcore.cluster.master_config import MasterConfig, Seams
 from quetzalcore.cluster.messages import Stop
 from quetzalcore.cluster.status import Tally
 from quetzalcore.jobs.ledger import LedgerRefused, LedgerUnavailable, Report
-from quetzalcore.jobs.model import Node
+from quetzalcore.jobs.model import Node, Usage
 
-__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState"]
+__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState", "round_s"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0  # while something cannot be reached
 LONG_POLL_S = 20.0  # a long poll's patience
-_ROUND_S = 0.05  # from one look at what has happened to the next, where nobody waits for it
+_LONGEST_ROUND_S = 0.05  # from one look at what has happened to the next, where nobody waits for it
+_ROUND_SHARE = 0.2  # of what an attempt takes
+_MEMORY = 0.9  # how much of what attempts took is remembered at the end of another
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class TermState:
         self.nodes: dict[str, Node] = {}
         self.heard_at: dict[str, float] = {}
         self.changed_at = 0.0
+        self._typical_s = 0.0
         self.starting: set[str] = set()
         self.wake, self.look, self.cancels = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -91,15 +94,26 @@ class TermState:
         if any(dropped):
             self.wake.set()
 
-    async def end_round(self, began_at: float) -> None:
-        """Let a little more happen before the next look, so that one transaction stores it all.
+    def time_attempt(self, used: Usage | None) -> None:
+        """Learn how long attempts take."""
+        if used is not None:
+            took_s = used.vm_start_s + used.wall_s
+            self._typical_s += (1.0 - _MEMORY) * (took_s - self._typical_s)
 
-        Only while many more attempts run than there are cores: none of these then stands still for it.
-        """
+    async def end_round(self, began_at: float) -> None:
+        """Let a little more happen before the next look, so that one transaction stores it all."""
         cores = sum(node.total.cpus for node in self.nodes.values())
-        if len(self.book) > 2 * cores:
-            await asyncio.sleep(max(0.0, began_at + _ROUND_S - self.time()))
+        wait_s = round_s(self._typical_s, attempts=len(self.book), cores=cores)
+        await asyncio.sleep(max(0.0, began_at + wait_s - self.time()))
 
     def time(self) -> float:
         """Give the event loop's time."""
         return asyncio.get_running_loop().time()
+
+
+def round_s(typical_s: float, *, attempts: int, cores: float) -> float:
+    """Say how long a round may last: no time unless many more attempts run than there are cores.
+
+    None of these then stands still for it; and each waits for a part of its own time only.
+    """
+    return min(_LONGEST_ROUND_S, _ROUND_SHARE * typical_s) if attempts > 2 * cores else 0.0
