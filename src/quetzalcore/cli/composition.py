@@ -153,6 +153,7 @@ def _master_config(settings: Settings) -> MasterConfig:
     return MasterConfig(
         lease_s=settings.lease_s or default_s,
         admission=AdmissionConfig(max_running=settings.quota_running, owners=frozenset(owners)),
+        artifact_bytes=int(settings.quota_artifact_gib * _GIB),
         settings=_science(settings),
     )
 

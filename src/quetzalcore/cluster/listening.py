@@ -14,7 +14,7 @@ from quetzalcore.cluster.messages import AgentEvent, Grant, Produced, Renew, Sto
 from quetzalcore.cluster.orders import artifact_key
 from quetzalcore.cluster.term_state import FIRST_PAUSE_S, LONG_POLL_S, TermState
 from quetzalcore.errors import QuetzalError
-from quetzalcore.jobs.ledger import Report, ReportKind
+from quetzalcore.jobs.ledger import LedgerUnavailable, QuotaExceeded, Report, ReportKind
 
 __all__ = ["Listening"]
 
@@ -88,6 +88,7 @@ class Listening:
         if held is None:
             return
         try:
+            await self._check_room(held, produced)
             urls = {
                 file.name: await self._term.seams.store.link(
                     artifact_key(held, file.name), method="PUT", expires_s=self._term.config.link_s
@@ -100,6 +101,29 @@ class Listening:
             return
         self._granted[held.attempt_id] = tuple(artifact_key(held, name) for name in urls)
         await link.command(Grant(epoch=self._term.epoch, attempt_id=held.attempt_id, urls=urls))
+
+    async def _check_room(self, held: Held, produced: Produced) -> None:
+        """Refuse products for which their tenant has no room: when the job was submitted there was still some.
+
+        Raises
+        ------
+        QuotaExceeded
+        """
+        most = self._term.config.artifact_bytes
+        if most is None:
+            return
+        try:
+            loads = await self._term.seams.ledger.loads()
+        except LedgerUnavailable as error:
+            log.warning("%s; products of %s are taken unseen", error, held.tenant)
+            return
+        kept = sum(load.artifact_bytes for load in loads if load.tenant == held.tenant)
+        size = sum(file.size for file in produced.files)
+        if kept + size > most:
+            raise QuotaExceeded(
+                f"the products take {size} bytes, those of {held.tenant} {kept}, and {most} are allowed",
+                hint="wait until old jobs are forgotten, or ask the operator for more room",
+            )
 
     async def _delete(self, keys: Sequence[str]) -> None:
         """Delete what an attempt has put that did not succeed; nobody refers to it."""

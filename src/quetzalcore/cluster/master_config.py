@@ -36,6 +36,8 @@ class MasterConfig:
         How long links to files work.
     batch : int
         Jobs that one decision looks at, at most; fewer where there is room for few.
+    artifact_bytes : int or None
+        What the products of one tenant may take; None for no limit.
     settings : mapping
         The operator's settings that concern the science, handed to every task.
     """
@@ -49,6 +51,7 @@ class MasterConfig:
     cancel_s: float = 0.2
     link_s: float = 3600.0
     batch: int = 500
+    artifact_bytes: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
