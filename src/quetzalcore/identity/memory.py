@@ -7,11 +7,13 @@ import datetime as dt
 
 from quetzalcore.identity.model import ApiKey, AuditLine, Principal, Role, User
 from quetzalcore.identity.names import (
+    MOST_KEYS,
     checked_label,
     checked_password,
     checked_tenant,
     checked_user_name,
     name_taken,
+    too_many_keys,
 )
 from quetzalcore.identity.rules import (
     FoundKey,
@@ -114,6 +116,7 @@ class MemoryIdentityStore:
         owner = self._users.get(user)
         if owner is None or owner.disabled:
             raise NoSuchIdentity(f"there is no user {user!r} who may have keys", hint="add one")
+        self._make_room(user)
         secret = new_key()
         key = ApiKey(
             id=new_row_id(),
@@ -127,6 +130,16 @@ class MemoryIdentityStore:
         self._keys[key.id] = key
         self._key_ids[digest(secret)] = key.id
         return key, secret
+
+    def _make_room(self, user: str) -> None:
+        theirs = [key for key in self._keys.values() if key.user == user]
+        revoked = sorted(
+            (key for key in theirs if key.revoked), key=lambda key: key.created_at, reverse=True
+        )
+        if len(theirs) - len(revoked) >= MOST_KEYS:
+            raise too_many_keys(user)
+        for key in revoked[MOST_KEYS:]:
+            del self._keys[key.id]
 
     async def keys(self, *, tenant: str = "", user: str = "") -> tuple[ApiKey, ...]:
         """List keys, newest first."""

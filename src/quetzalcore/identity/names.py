@@ -7,6 +7,7 @@ import re
 from quetzalcore.errors import BadParameter
 
 __all__ = [
+    "MOST_KEYS",
     "checked_label",
     "checked_password",
     "checked_tenant",
@@ -14,6 +15,7 @@ __all__ = [
     "is_user_name",
     "name_taken",
     "plain",
+    "too_many_keys",
 ]
 
 _USER = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
@@ -21,6 +23,7 @@ _TENANT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # part of artifact keys and of
 _SHORTEST_PASSWORD = 10
 _LONGEST_PASSWORD = 1000  # hashing reads all of it
 _LONGEST_LABEL = 100
+MOST_KEYS = 100  # of one user: those that work, and as many again that were revoked last
 
 
 def checked_user_name(name: str) -> str:
@@ -67,6 +70,11 @@ def checked_password(password: str, *, user: str) -> str:
     except UnicodeEncodeError:
         raise BadParameter("the password is not valid Unicode", hint="type it again") from None
     return password
+
+
+def too_many_keys(user: str) -> BadParameter:
+    """Refuse one more key."""
+    return BadParameter(f"{user} has {MOST_KEYS} keys", hint="revoke some that are not used")
 
 
 def checked_label(label: str) -> str:

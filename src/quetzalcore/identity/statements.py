@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, insert, or_, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quetzalcore.identity.model import ApiKey, AuditLine, Role, User
+from quetzalcore.identity.names import MOST_KEYS, too_many_keys
 from quetzalcore.identity.rules import FoundKey, FoundSession
 from quetzalcore.identity.tables import audit, keys, sessions, users
 
@@ -94,10 +95,23 @@ def set_password(connection: Connection, name: str, *, tenant: str, password: st
 
 
 def add_key(connection: Connection, key: ApiKey, *, digest: str) -> ApiKey | None:
-    """Keep a key by the digest of its secret, unless its user is disabled or not there."""
+    """Keep a key by the digest of its secret, unless its user is disabled or not there.
+
+    Of revoked keys the last are kept. ``BadParameter`` where the user has too many that are not revoked.
+    """
     user = find_user(connection, key.user)
     if user is None or user.disabled:
         return None
+    theirs = connection.execute(
+        select(keys.c.id, keys.c.revoked)
+        .where(keys.c.user == key.user)
+        .order_by(keys.c.created_at.desc(), keys.c.id)
+    ).all()
+    revoked = [row.id for row in theirs if row.revoked]
+    if len(theirs) - len(revoked) >= MOST_KEYS:
+        raise too_many_keys(key.user)
+    if len(revoked) > MOST_KEYS:
+        connection.execute(delete(keys).where(keys.c.id.in_(revoked[MOST_KEYS:])))
     connection.execute(
         insert(keys).values(
             id=key.id,

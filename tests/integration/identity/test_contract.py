@@ -11,6 +11,7 @@ import pytest
 
 from quetzalcore.errors import BadParameter
 from quetzalcore.identity.model import Principal, Role
+from quetzalcore.identity.names import MOST_KEYS
 from quetzalcore.identity.store import NoSuchIdentity, NotAuthenticated
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=dt.UTC)
@@ -221,6 +222,27 @@ def test_a_disabled_user_loses_keys_and_sessions_at_once(tell, cache) -> None:
         await store.disable_user("ana")
 
     tell(story, cache=cache)
+
+
+def test_a_user_has_so_many_keys_and_revoked_ones_are_forgotten_in_the_end(tell) -> None:
+    async def story(store) -> None:
+        made = [
+            await store.create_key("ana", now=later(seconds=number)) for number in range(MOST_KEYS)
+        ]
+        with pytest.raises(BadParameter, match="revoke some"):
+            await store.create_key("ana", now=later(hours=1))
+        await store.create_key("bob", now=later(hours=1))
+        for number in range(MOST_KEYS + 5):
+            await store.revoke_key(made[number][0].id)
+            made.append(await store.create_key("ana", now=later(hours=2, seconds=number)))
+        kept = await store.keys(user="ana")
+        assert sum(key.revoked for key in kept) <= MOST_KEYS + 1
+        assert sum(not key.revoked for key in kept) == MOST_KEYS
+        assert made[0][0].id not in {key.id for key in kept}
+        await refused(store.by_key(made[0][1], now=later(hours=3)))
+        assert (await store.by_key(made[-1][1], now=later(hours=3))).user == "ana"
+
+    tell(story)
 
 
 def test_an_enabled_user_is_let_in_again_but_not_with_a_revoked_key(tell, cache) -> None:
