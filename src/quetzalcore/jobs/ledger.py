@@ -27,6 +27,7 @@ from quetzalcore.jobs.model import (
 )
 
 __all__ = [
+    "MOST_ATTEMPTS",
     "Admission",
     "Conflict",
     "DeadAttempt",
@@ -45,7 +46,12 @@ __all__ = [
     "StaleEpoch",
     "TenantLoad",
     "Waiting",
+    "too_many_attempts",
 ]
+
+
+MOST_ATTEMPTS = 100
+"""Of one job, however often it is run again: they are read with it."""
 
 
 class NotFound(UserMistake):
@@ -60,6 +66,13 @@ class Conflict(UserMistake):
 
     code = "conflict"
     title = "Not possible now"
+
+
+def too_many_attempts(job_id: str) -> Conflict:
+    """Refuse to run a job again that was run so often."""
+    return Conflict(
+        f"job {job_id} was tried {MOST_ATTEMPTS} times", hint="submit the work as a new job"
+    )
 
 
 class QuotaExceeded(UserMistake):
@@ -220,7 +233,7 @@ class JobLedger(Protocol):
     async def retry(
         self, job_id: str, *, tenant: str = "", stage: str = "", now: dt.datetime
     ) -> Job:
-        """Put a failed or cancelled job back in the queue, or a succeeded one from a stage."""
+        """Put a failed or cancelled job back in the queue, or a succeeded one from a stage; ``Conflict``."""
         ...
 
     async def events(

@@ -11,6 +11,7 @@ from quetzalcore.database.announcements import Announcements
 from quetzalcore.jobs.failures import NODE_LOST
 from quetzalcore.jobs.ids import new_id
 from quetzalcore.jobs.ledger import (
+    MOST_ATTEMPTS,
     Admission,
     Conflict,
     DeadAttempt,
@@ -22,6 +23,7 @@ from quetzalcore.jobs.ledger import (
     ReportKind,
     TenantLoad,
     Waiting,
+    too_many_attempts,
 )
 from quetzalcore.jobs.memory_books import MemoryLeadership
 from quetzalcore.jobs.model import (
@@ -158,6 +160,8 @@ class MemoryLedger:
     ) -> Job:
         """Put a job back in the queue."""
         entry = self._entry(job_id, tenant)
+        if len(entry.job.attempts) >= MOST_ATTEMPTS:
+            raise too_many_attempts(job_id)
         wanted = RetryRequested(stage=stage)
         for action in handle(entry.life, wanted).actions:
             if isinstance(action, Refuse):

@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.integration.jobs.books import NOW, Books, Play, later, made, play_on, said
+from tests.integration.jobs.books import NOW, Books, Play, failed, later, made, play_on, said
 
-from quetzalcore.jobs.ledger import LedgerRefused, QuotaExceeded, ReportKind
+from quetzalcore.jobs.ledger import (
+    MOST_ATTEMPTS,
+    Conflict,
+    LedgerRefused,
+    QuotaExceeded,
+    ReportKind,
+)
 from quetzalcore.jobs.model import JobState
 from quetzalcore.jobs.quota import LEAST_UPLOAD_BYTES, Quota
 from quetzalcore.jobs.uploads import Upload
@@ -40,6 +46,21 @@ def test_a_result_taken_from_the_cache_can_be_made_anew_from_a_stage(
         assert (await books.ledger.get(first.id)).artifacts == (theirs,)
         forget = books.ledger.forget
         assert await forget(before=later(2), limit=9, epoch=books.epoch) == (theirs.key,)
+
+    play(scenario)
+
+
+def test_a_job_is_not_run_again_without_end(play: Play) -> None:
+    async def scenario(books: Books) -> None:
+        job = await books.submit(max_attempts=1)
+        for number in range(MOST_ATTEMPTS):
+            (begun,) = await books.admit(job.id, at=2 * number)
+            await books.report(begun, ReportKind.FAILED, at=2 * number + 1, failure=failed())
+            if number < MOST_ATTEMPTS - 1:
+                await books.ledger.retry(job.id, now=later(2 * number + 1))
+        with pytest.raises(Conflict, match="new job"):
+            await books.ledger.retry(job.id, now=later(1000))
+        assert len((await books.ledger.get(job.id)).attempts) == MOST_ATTEMPTS
 
     play(scenario)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from quetzalcore.database import Announce, Database, migrate
 from quetzalcore.jobs.ledger import (
+    MOST_ATTEMPTS,
     Admission,
     Conflict,
     DeadAttempt,
@@ -19,6 +20,7 @@ from quetzalcore.jobs.ledger import (
     ReportKind,
     TenantLoad,
     Waiting,
+    too_many_attempts,
 )
 from quetzalcore.jobs.model import Event, EventType, Failure, Job, JobPage, JobRequest
 from quetzalcore.jobs.quota import Quota
@@ -103,6 +105,8 @@ class SqlLedger:
             held = changes.hold([job_id]).get(job_id)
             if held is None or tenant not in {"", held.row.tenant}:
                 raise reading.missing(job_id)
+            if held.row.attempt_count >= MOST_ATTEMPTS:
+                raise too_many_attempts(job_id)
             for action in changes.apply(held, RetryRequested(stage=stage), at=now).actions:
                 if isinstance(action, Refuse):
                     raise Conflict(f"job {job_id} cannot be run again", hint=action.reason)
