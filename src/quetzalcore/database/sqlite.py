@@ -53,6 +53,10 @@ class _Order:
 def open_sqlite(path: Path) -> SqliteDatabase:
     """Open a database file, making it and its folder where they are missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # SQLite says better what is wrong
+        path.touch(
+            mode=0o600
+        )  # whoever may enter the folder; the files beside it get the same rights
     _use_wal(path)
     return SqliteDatabase(path)
 

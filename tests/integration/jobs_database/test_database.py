@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,19 @@ def test_reading_does_not_wait_for_a_writer_of_another_process(tmp_path: Path) -
         assert await database.read(_names) == ["mine", "unseen"]
 
     _with(f"sqlite:///{tmp_path}/a.db", scenario)
+
+
+def test_nobody_else_may_read_the_file_whoever_may_enter_its_folder(tmp_path: Path) -> None:
+    def modes() -> dict[str, int]:
+        return {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+
+    async def scenario(database: Database) -> None:
+        await database.write(_make)
+        assert modes() == {"a.db": 0o600, "a.db-wal": 0o600, "a.db-shm": 0o600}
+
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        _with(f"sqlite:///{tmp_path}/a.db", scenario)
+    finally:
+        os.umask(before)
