@@ -133,6 +133,8 @@ def kept_secret(path: Path, given: str) -> str:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())  # an empty secret after a power cut would be nobody's
         os.link(draft, path)  # whoever is first wins, and nobody sees half a secret
     except FileExistsError:
         pass

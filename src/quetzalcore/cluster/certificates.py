@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -102,7 +103,10 @@ def write_secret(path: Path, text: str) -> None:
     """Write a file that this user alone may read, whole or not at all."""
     half = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     half.touch(mode=0o600)
-    half.write_text(text, encoding="ascii")
+    with half.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut may leave the name and not the key
     half.replace(path)
 
 

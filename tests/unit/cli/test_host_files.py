@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cluster.certificates import write_secret
 from quetzalcore.errors import BadOutput
 from quetzalcore.settings import Settings
 
@@ -66,3 +67,15 @@ def test_a_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
 def test_a_secret_that_was_set_is_used(tmp_path: Path) -> None:
     assert kept_secret(tmp_path / "secret", "given") == "given"
     assert not (tmp_path / "secret").exists()
+
+
+def test_a_secret_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch) -> None:
+    there: list[tuple[bool, int]] = []
+
+    def note(descriptor: int) -> None:
+        there.append(((tmp_path / "secret").exists(), os.fstat(descriptor).st_size))
+
+    monkeypatch.setattr(os, "fsync", note)
+    kept_secret(tmp_path / "secret", "")
+    write_secret(tmp_path / "token", "t" * 10)
+    assert there == [(False, 64), (True, 10)]
