@@ -76,10 +76,11 @@ class Janitor:
             while self._owed:  # asking the ledger again says that these are gone
                 await self._store.delete(self._owed[-1])
                 self._owed.pop()
-            self._owed += await self._ledger.forget(
+            forgotten = await self._ledger.forget(
                 before=before, limit=self._config.batch, epoch=epoch
             )
-            if not self._owed:
+            self._owed += forgotten.keys
+            if not forgotten.jobs and not self._owed:  # most jobs have no files
                 return
 
     async def _sweep_attempts(self, epoch: int) -> None:

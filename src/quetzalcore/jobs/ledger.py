@@ -31,6 +31,7 @@ __all__ = [
     "Admission",
     "Conflict",
     "DeadAttempt",
+    "Forgotten",
     "JobCounts",
     "JobFilter",
     "JobLedger",
@@ -187,6 +188,14 @@ class DeadAttempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """What became of old jobs: how many were deleted, and the keys of files to be deleted now."""
+
+    jobs: int
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobCounts:
     """How many jobs there are in each state, and since when the first of the queue waits."""
 
@@ -277,8 +286,8 @@ class JobLedger(Protocol):
         """Make attempts whose lease has run out ``lost``; give their ids."""
         ...
 
-    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> tuple[str, ...]:
-        """Delete jobs that ended before a time; give the artifact keys that nothing refers to now."""
+    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> Forgotten:
+        """Delete jobs that ended before a time; say how many, and which stored files nothing refers to now."""
         ...
 
     async def unswept(self, *, before: dt.datetime, limit: int) -> tuple[DeadAttempt, ...]:

@@ -15,6 +15,7 @@ from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
     DeadAttempt,
+    Forgotten,
     JobCounts,
     JobFilter,
     NotFound,
@@ -276,7 +277,7 @@ class MemoryLedger:
             self._apply(entry, Lost(attempt_id=attempt_id, failure=NODE_LOST), at=now)
         return tuple(attempt_id for _, attempt_id in lost)
 
-    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> tuple[str, ...]:
+    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> Forgotten:
         """Delete old jobs; give the keys to be deleted."""
         self._leadership.check(epoch)
         self._dropped = {key: given for key, given in self._dropped.items() if given != epoch}
@@ -290,7 +291,7 @@ class MemoryLedger:
         gone = [self._entries.pop(job_id) for _, job_id in old[:limit]]
         self._drop({key for entry in gone for key in self._droppable(entry.job)})
         self._dropped = dict.fromkeys(self._dropped, epoch)
-        return tuple(sorted(self._dropped))
+        return Forgotten(jobs=len(gone), keys=tuple(sorted(self._dropped)))
 
     async def unswept(self, *, before: dt.datetime, limit: int) -> tuple[DeadAttempt, ...]:
         """Give attempts that ended without success."""

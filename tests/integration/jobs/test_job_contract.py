@@ -23,6 +23,7 @@ from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
     DeadAttempt,
+    Forgotten,
     JobFilter,
     NotFound,
     QuotaExceeded,
@@ -358,7 +359,7 @@ def test_a_failed_job_can_be_run_again_and_a_succeeded_one_from_a_stage(play: Pl
         done = await books.ledger.get(job.id)
         assert done.artifacts == (made(third, "a.tif"),)
         dropped = await books.ledger.forget(before=NOW, limit=10, epoch=books.epoch)
-        assert dropped == tuple(sorted(file.key for file in first_files))
+        assert dropped.keys == tuple(sorted(file.key for file in first_files))
 
     play(scenario)
 
@@ -556,16 +557,19 @@ def test_old_jobs_are_forgotten_and_their_files_when_nothing_refers_to_them(play
             at=101, inputs=(InputFile(name="g", key=grid.key, size=5, sha256=""),)
         )
         forget = books.ledger.forget
-        assert await forget(before=later(50), limit=10, epoch=books.epoch) == ()
+        first = await forget(before=later(50), limit=10, epoch=books.epoch)
+        assert first == Forgotten(jobs=1, keys=())
         with pytest.raises(NotFound):
             await books.ledger.get(job.id)
         assert await books.ledger.events(job.id) == ()
         assert (await books.ledger.get(again.id)).artifacts == (grid, shared)
         dropped = await forget(before=later(101), limit=10, epoch=books.epoch)
-        assert dropped == (shared.key,)
+        assert dropped == Forgotten(jobs=1, keys=(shared.key,))
         await books.ledger.cancel(reader.id, now=later(102))
-        assert await forget(before=later(103), limit=10, epoch=books.epoch) == (grid.key,)
-        assert await forget(before=later(103), limit=10, epoch=books.epoch) == ()
+        dropped = await forget(before=later(103), limit=10, epoch=books.epoch)
+        assert dropped == Forgotten(jobs=1, keys=(grid.key,))
+        dropped = await forget(before=later(103), limit=10, epoch=books.epoch)
+        assert dropped == Forgotten(jobs=0, keys=())
         (load,) = await books.ledger.loads() or (None,)
         assert load is None or load.artifact_bytes == 0
         assert sum((await books.ledger.counts()).by_state.values()) == 0
@@ -579,12 +583,14 @@ def test_files_that_a_dead_leader_was_given_are_given_to_the_next(play: Play) ->
         (begun,) = await books.admit(job.id)
         await books.report(begun, ReportKind.SUCCEEDED, artifacts=(made(begun),))
         given = await books.ledger.forget(before=later(50), limit=10, epoch=books.epoch)
-        assert given == (made(begun).key,)
+        assert given == Forgotten(jobs=1, keys=(made(begun).key,))
         await books.leadership.release("m1")
         epoch = await books.leadership.acquire("m2", lease_s=10, now=NOW)
         assert epoch is not None
-        assert await books.ledger.forget(before=later(50), limit=10, epoch=epoch) == given
-        assert await books.ledger.forget(before=later(50), limit=10, epoch=epoch) == ()
+        again = await books.ledger.forget(before=later(50), limit=10, epoch=epoch)
+        assert again == Forgotten(jobs=0, keys=given.keys)
+        last = await books.ledger.forget(before=later(50), limit=10, epoch=epoch)
+        assert last == Forgotten(jobs=0, keys=())
 
     play(scenario)
 

@@ -158,6 +158,26 @@ def test_more_unused_uploads_than_one_batch_go_in_one_round() -> None:
     asyncio.run(scenario())
 
 
+def test_old_jobs_without_files_go_all_at_once_however_many_there_are() -> None:
+    async def scenario() -> None:
+        ledger = await _leading()
+        for second in range(7):
+            now = START + dt.timedelta(seconds=second)
+            request = JobRequest(tenant="t", user="u", kind="k", kind_version="1", run="x:y")
+            job, _ = await ledger.submit(request, now=now)
+            await ledger.cancel(job.id, now=now)
+        janitor = Janitor(
+            ledger,
+            MemoryStore(),
+            JanitorConfig(batch=2),
+            clock=lambda: START + dt.timedelta(days=100),
+        )
+        await janitor.clean(1)
+        assert sum((await ledger.counts()).by_state.values()) == 0
+
+    asyncio.run(scenario())
+
+
 class _Shaky(MemoryStore):
     """A store that fails at the next deletions."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, select, update
 
-from quetzalcore.jobs.ledger import DeadAttempt
+from quetzalcore.jobs.ledger import DeadAttempt, Forgotten
 from quetzalcore.jobs.sql.changes import ARTIFACT, Changes
 from quetzalcore.jobs.sql.leading import check_epoch
 from quetzalcore.jobs.sql.statements import chunks
@@ -16,9 +16,7 @@ from quetzalcore.jobs.sql.tables import attempts, dropped, events, files, jobs, 
 __all__ = ["forget", "mark_swept", "read_unswept"]
 
 
-def forget(
-    connection: Connection, *, before: dt.datetime, limit: int, epoch: int
-) -> tuple[str, ...]:
+def forget(connection: Connection, *, before: dt.datetime, limit: int, epoch: int) -> Forgotten:
     """Delete jobs that ended before a time; give keys to be deleted from the store.
 
     A key is given again until the same leader asks once more: then it has deleted what it was given.
@@ -53,7 +51,7 @@ def forget(
     changes.write()
     keys = connection.scalars(select(dropped.c.key).order_by(dropped.c.key)).all()
     connection.execute(update(dropped).values(given_epoch=epoch))
-    return tuple(keys)
+    return Forgotten(jobs=len(old), keys=tuple(keys))
 
 
 def read_unswept(

@@ -14,6 +14,7 @@ from quetzalcore.jobs.ledger import (
     Admission,
     Conflict,
     DeadAttempt,
+    Forgotten,
     JobCounts,
     JobFilter,
     Report,
@@ -163,7 +164,7 @@ class SqlLedger:
         """End attempts whose lease has run out."""
         return await self._write(lambda c: running.expire(c, epoch=epoch, now=now), announce=bool)
 
-    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> tuple[str, ...]:
+    async def forget(self, *, before: dt.datetime, limit: int, epoch: int) -> Forgotten:
         """Delete old jobs; give the keys to be deleted."""
         return await self._write(
             lambda c: forgetting.forget(c, before=before, limit=limit, epoch=epoch), announce=False
