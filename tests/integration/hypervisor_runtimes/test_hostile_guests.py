@@ -71,10 +71,11 @@ def test_filling_a_folder_with_many_empty_files_ends_too(run) -> None:
 def test_no_socket_leads_out(run) -> None:
     ended = run(
         "import errno, socket\n"
-        "for family in (2, 10, 16, 17, 40):\n"
-        "  for kind in (1, 2, 3):\n"
-        "    try: socket.socket(family, kind); print('open', family, kind)\n"
-        "    except OSError as e: assert e.errno == errno.EPERM, e\n"
+        "for family in (2, 10, 16, 17, 30, 38, 40):\n"
+        "  for kind in (1, 2, 3, 5):\n"
+        "    for make in (socket.socket, socket.socketpair):\n"
+        "      try: make(family, kind); print('open', family, kind)\n"
+        "      except OSError as e: assert e.errno == errno.EPERM, e\n"
         "socket.socketpair(); socket.socket(socket.AF_UNIX)\n"
         "print(open('/proc/net/dev').read().count(':'))"
     )

@@ -26,11 +26,13 @@ _NAMESPACES = (
 _UNIX = 1  # AF_UNIX
 _TYPE_AHEAD = 0x5412  # TIOCSTI: put words into another's terminal
 _PLAIN, _ASK = 0, 0xFFFFFFFF  # personality(2)
+_ONLY_UNIX = Check(argument=0, test="equal", values=(_UNIX,), passed=_ALLOW, otherwise=_FORBIDDEN)
 _CHECKS = {
     "clone": Check(
         argument=0, test="any_bit", values=(_NAMESPACES,), passed=_UNKNOWN, otherwise=_ALLOW
     ),
-    "socket": Check(argument=0, test="equal", values=(_UNIX,), passed=_ALLOW, otherwise=_FORBIDDEN),
+    "socket": _ONLY_UNIX,
+    "socketpair": _ONLY_UNIX,  # makes sockets of any family too, and loads the kernel's modules for them
     "ioctl": Check(
         argument=1, test="equal", values=(_TYPE_AHEAD,), passed=_FORBIDDEN, otherwise=_ALLOW
     ),
@@ -66,8 +68,8 @@ def oci_profile(machine: str = "") -> dict[str, Any]:
             _rule(tuple(ALLOWED)),
             _rule(tuple(REFUSED), refused=True),
             _rule(("clone",), _argument(0, "MASKED_EQ", _NAMESPACES, 0)),
-            _rule(("socket",), _argument(0, "EQ", _UNIX)),
-            _rule(("socket",), _argument(0, "NE", _UNIX), refused=True),
+            _rule(("socket", "socketpair"), _argument(0, "EQ", _UNIX)),
+            _rule(("socket", "socketpair"), _argument(0, "NE", _UNIX), refused=True),
             _rule(("ioctl",), _argument(1, "NE", _TYPE_AHEAD)),
             _rule(("ioctl",), _argument(1, "EQ", _TYPE_AHEAD), refused=True),
             _rule(("personality",), _argument(0, "EQ", _PLAIN)),

@@ -216,7 +216,6 @@ ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
     "sigaltstack": (131, 132),
     "signalfd": (282, None),
     "signalfd4": (289, 74),
-    "socketpair": (53, 199),
     "splice": (275, 76),
     "stat": (4, None),
     "statfs": (137, 43),
@@ -329,5 +328,6 @@ CONDITIONAL: Mapping[str, tuple[int | None, int | None]] = {
     "ioctl": (16, 29),
     "personality": (135, 92),
     "socket": (41, 198),
+    "socketpair": (53, 199),
 }
 """What depends on an argument."""
