@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -219,13 +219,19 @@ def _outcomes(
 def _outcome(
     connection: Connection, work: Callable[[Connection], Any]
 ) -> tuple[Any, BaseException | None]:
+    """Do one of several works; the driver's own savepoints, for SQLAlchemy compiles each anew."""
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.execute("SAVEPOINT work")
     try:
-        with connection.begin_nested():
-            return work(connection), None
+        result = work(connection)
     except Exception as error:
-        if not connection.connection.in_transaction:
+        if not driver.in_transaction:
             raise  # SQLite has undone the works before this one as well
+        driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
         return None, error
+    driver.execute("RELEASE work")
+    return result, None
 
 
 def _engine(path: Path, *, begin: str) -> Engine:
