@@ -61,7 +61,7 @@ unit: $(VENV)/.dev  ## the tests, with coverage
 	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 kernels: $(VENV)/.dev  ## the kernels again with the JIT off, so that coverage sees inside them
-	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m kernels
+	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest -m kernels --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
