@@ -43,8 +43,12 @@ class Dividing(Protocol):
         """Make it ready to hold groups below its own."""
         ...
 
-    def branch(self, name: str, pid: int, spec: VMSpec) -> Group:
-        """Move one of its processes into a new group with these limits; ``OSError`` if it is not one."""
+    def plot(self, name: str, spec: VMSpec) -> Group:
+        """Make a group below its own, with these limits, for one of its processes."""
+        ...
+
+    def settle(self, group: Group, pid: int) -> None:
+        """See that one of its processes is in a group; ``OSError`` if it is none of them."""
         ...
 
 
@@ -169,15 +173,13 @@ async def fork(  # noqa: PLR0913 -- likewise
     group: Group | None = None
     try:
         ours.setblocking(False)
-        if ground is not None:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        try:
-            message = {"type": "fork", "branch": number, "introduce": ground is not None}
-            parent.channel.send_descriptor(message, theirs.fileno())
-        finally:
-            theirs.close()
-        if ground is not None:
-            group = ground.branch(f"job-{number}", await _pid_of(ours), spec)
+        with contextlib.closing(theirs):
+            if ground is not None:
+                ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+                group = ground.plot(f"job-{number}", spec)
+            _order(parent.channel, number, theirs, group)
+        if ground is not None and group is not None:
+            ground.settle(group, await _pid_of(ours))
         channel = await Channel.over(ours, clock)
         return Branch(number, parent, ended, channel=channel, ground=ground, group=group)
     except BaseException:
@@ -186,6 +188,19 @@ async def fork(  # noqa: PLR0913 -- likewise
             await group.kill()
             group.remove()
         raise
+
+
+def _order(channel: Channel, number: int, theirs: socket.socket, group: Group | None) -> None:
+    """Tell a VM to fork a job, which gets its channel, and goes into its group by itself if it can."""
+    doors = () if group is None else group.doors()
+    message = {
+        "type": "fork", "branch": number, "introduce": group is not None, "doors": len(doors),
+    }  # fmt: skip
+    try:
+        channel.send_descriptors(message, (theirs.fileno(), *doors))
+    finally:
+        for door in doors:
+            os.close(door)
 
 
 async def _pid_of(ours: socket.socket) -> int:

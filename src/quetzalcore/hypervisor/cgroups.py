@@ -62,6 +62,20 @@ class Group:
         for path in self.paths():
             _write(f"{path}/cgroup.procs", str(pid))
 
+    def doors(self) -> tuple[int, ...]:
+        """Open what a process with one thread enters by if it writes 0; the caller closes them.
+
+        Who moves another stops every fork and exit on the host until the kernel's readers have passed,
+        which takes milliseconds; who moves itself does not. Version 2 has no such door.
+        """
+        if self.version != 1:
+            return ()
+        return tuple(os.open(f"{path}/tasks", os.O_WRONLY | os.O_CLOEXEC) for path in self.paths())
+
+    def holds(self, pid: int) -> bool:
+        """Tell whether a process is in every directory."""
+        return all(str(pid) in _read(f"{path}/cgroup.procs").split() for path in self.paths())
+
     def divide(self) -> None:
         """Let groups below have limits of their own; version 2 wants no process beside them."""
         if self.version == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quetzalcore.hypervisor.flow import Flow, Said, admit
@@ -66,9 +66,9 @@ class Channel(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_line(message))
 
-    def send_descriptor(self, message: Mapping[str, Any], descriptor: int) -> None:
-        """Send one short message with an open file; ``OSError`` if it cannot be sent now."""
-        socket.send_fds(self._socket, [encode_line(message)], [descriptor])
+    def send_descriptors(self, message: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        """Send one short message with a few open files; ``OSError`` if it cannot be sent now."""
+        socket.send_fds(self._socket, [encode_line(message)], list(descriptors))
 
     def close(self) -> None:
         """Hang up. Idempotent."""

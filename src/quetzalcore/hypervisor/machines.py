@@ -107,18 +107,23 @@ class WalledMachine:
         """Make it ready to hold groups below its own."""
         self.group.divide()
 
-    def branch(self, name: str, pid: int, spec: VMSpec) -> Group:
-        """Move one of its processes into a new group with these limits; ``OSError`` if it is not one."""
-        if pid not in self.group.pids():
-            raise ProcessLookupError(errno.ESRCH, "a forked job is no process of its machine")
+    def plot(self, name: str, spec: VMSpec) -> Group:
+        """Make a group below its own, with these limits, for one of its processes."""
         group = self.group.within(name)
         try:
             group.limit(group_limits(spec))
-            group.add(pid)
         except OSError:
             group.remove()
             raise
         return group
+
+    def settle(self, group: Group, pid: int) -> None:
+        """See that one of its processes is in a group; ``OSError`` if it is none of them."""
+        if group.holds(pid):
+            return
+        if pid not in self.group.pids():
+            raise ProcessLookupError(errno.ESRCH, "a forked job is no process of its machine")
+        group.add(pid)
 
     def stats(self) -> Stats:
         """Measure; after ``end``, what it had used at its end."""

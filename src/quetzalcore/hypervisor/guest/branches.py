@@ -22,6 +22,7 @@ _SWEEP_S = 2.0
 _CANNOT_SWEEP = 71  # the exit status of a VM that cannot get rid of a job's processes
 _DESCRIPTORS = 64  # more than this process ever has open
 _WORD = 4  # bytes of a descriptor in a control message
+_AT_ONCE = 16  # descriptors of one message
 
 
 def serve() -> Any:  # noqa: ANN401 -- a JSON object
@@ -66,23 +67,28 @@ def _wake_at_ends() -> int:
 
 
 class _Heard:
-    """What the host has said and sent: lines, and the channels that came with them."""
+    """What the host has said and sent: lines, and the open files that came with them."""
 
     def __init__(self) -> None:
         self._kept = b""
         self.lines: list[bytes] = []
-        self.channels: list[int] = []
+        self.files: list[int] = []
 
     def more(self, host: socket) -> bool:
-        data, control, _, _ = host.recvmsg(_MESSAGE, CMSG_LEN(_WORD))
-        self.channels += [
-            int.from_bytes(word[:_WORD], sys.byteorder)
-            for level, kind, word in control
+        data, control, _, _ = host.recvmsg(_MESSAGE, CMSG_LEN(_WORD * _AT_ONCE))
+        self.files += [
+            int.from_bytes(words[place : place + _WORD], sys.byteorder)
+            for level, kind, words in control
             if (level, kind) == (SOL_SOCKET, SCM_RIGHTS)
+            for place in range(0, len(words) - _WORD + 1, _WORD)
         ]
         *lines, self._kept = (self._kept + data).split(b"\n")
         self.lines += lines
         return bool(data)
+
+    def take(self, count: int) -> list[int]:
+        taken, self.files = self.files[:count], self.files[count:]
+        return taken
 
 
 def adopt_orphans() -> None:
@@ -102,6 +108,16 @@ def _close_memory() -> None:
         import ctypes  # noqa: PLC0415 -- loaded already
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def enter(door: int) -> None:
+    """Go into a control group by its open file; where that fails the host sees to it."""
+    try:
+        os.write(door, b"0")
+    except OSError:
+        return
+    finally:
+        os.close(door)
 
 
 def forget(branch: int) -> None:
@@ -132,18 +148,21 @@ class _Jobs:
                 self.kill(said["branch"])
             elif said["type"] == "forget":
                 forget(said["branch"])
-            elif self.fork(said["branch"], heard.channels.pop(0)):
+            elif self.fork(said["branch"], *heard.take(1 + said["doors"])):
                 self.introduce = said["introduce"]
                 return True
         return False
 
-    def fork(self, branch: int, channel: int) -> bool:
-        """Fork; True in the child, whose descriptor 3 is its own channel."""
+    def fork(self, branch: int, channel: int, *doors: int) -> bool:
+        """Fork; True in the child, which is in its own groups and whose descriptor 3 is its own channel."""
         pid = os.fork()
         if pid:
             self._branch[pid] = branch
-            os.close(channel)
+            for number in (channel, *doors):
+                os.close(number)
             return False
+        for door in doors:
+            enter(door)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(channel, wire.CHANNEL)
         os.close(channel)
