@@ -10,6 +10,8 @@ import pytest
 from tests.integration.hypervisor_pool.conftest import SMALL, House, task_of
 
 from quetzalcore.hypervisor import Hypervisor
+from quetzalcore.hypervisor.cgroup_layout import Hierarchy
+from quetzalcore.hypervisor.cgroups import Group, own_layout
 from quetzalcore.hypervisor.opening import Runtimes
 from quetzalcore.hypervisor.spec import Outcome, Task
 
@@ -46,6 +48,32 @@ def test_a_fork_that_forks_without_end_dies_alone(walled) -> None:
     assert bomb.failure is not None
     assert bomb.failure.code == "too_many_processes"
     assert modest.failure is None
+
+
+def test_a_fork_is_moved_by_the_host_where_it_has_no_door_to_its_group(walled, monkeypatch) -> None:
+    monkeypatch.setattr(Group, "doors", lambda _: ())  # as under version 2
+    greedy, modest = together(walled, task_of("eats_memory"), task_of("touches", mib=40, s=1.5))
+    assert greedy.failure is not None
+    assert greedy.failure.code == "out_of_memory"
+    assert modest.failure is None
+
+
+def test_a_fork_goes_into_its_group_by_itself_where_it_can(walled, monkeypatch) -> None:
+    moved: list[int] = []
+    add = Group.add
+
+    def noted(group: Group, pid: int) -> None:
+        moved.append(pid)
+        add(group, pid)
+
+    monkeypatch.setattr(Group, "add", noted)
+    doors = own_layout().hierarchy is not Hierarchy.V2
+    first, second = together(
+        walled, task_of("touches", mib=1, s=0.0), task_of("touches", mib=1, s=0.0)
+    )
+    assert first.failure is None
+    assert second.failure is None
+    assert len(moved) == (1 if doors else 3), "the VM itself is moved, and forks without doors"
 
 
 def test_each_fork_is_told_its_own_use(walled) -> None:
