@@ -68,7 +68,7 @@ kernels: $(VENV)/.dev  ## the kernels again with the JIT off, so that coverage s
 docs: $(VENV)/.dev  ## the documentation, warnings as errors
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
-bench: $(VENV)/.bench  ## race the peers side by side and print the ratios
+bench: system $(VENV)/.bench  ## race the peers side by side and print the ratios
 	command -v gmt >/dev/null || (apt-get update -qq && apt-get install -y -qq gmt)
 	$(BIN)/python -m benchmarks
 
