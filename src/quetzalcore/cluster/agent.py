@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from quetzalcore.cluster.attempt import Attempt, Means
+from quetzalcore.cluster.attempt import CLOSED, Attempt, Means
 from quetzalcore.cluster.event_log import EventLog
 from quetzalcore.cluster.leases import LeaseBook
 from quetzalcore.cluster.messages import (
@@ -128,7 +128,7 @@ class Agent:
         if self._timer is not None:
             self._timer.cancel()
         for attempt in self._attempts.values():
-            attempt.stop(_CLOSED)
+            attempt.stop(CLOSED)
         for attempt in tuple(self._attempts.values()):
             await attempt.wait()
         await self._transfer.close()
@@ -199,12 +199,6 @@ _EXPIRED = Failure(
     code="lease_expired",
     title="The node lost its master",
     detail="the node heard nothing of its master and ended the attempt in time",
-    remedy=Remedy.RETRY,
-)
-_CLOSED = Failure(
-    code="agent_closed",
-    title="The node was shut down",
-    detail="the node's agent was shut down while the job ran",
     remedy=Remedy.RETRY,
 )
 

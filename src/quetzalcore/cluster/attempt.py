@@ -29,7 +29,7 @@ from quetzalcore.hypervisor.protocol import Progressed as VmProgressed
 from quetzalcore.hypervisor.spec import Outcome, Product, Task, Tier, Trust, VMSpec
 from quetzalcore.jobs.model import Artifact, Failure, Remedy
 
-__all__ = ["Attempt", "Means", "Reporter"]
+__all__ = ["CLOSED", "Attempt", "Means", "Reporter"]
 
 _PUTS_AT_ONCE = 4
 
@@ -162,7 +162,7 @@ class Attempt:
         if self.finished:
             return
         if task.cancelled():
-            stopped = self._stopped or _LEFT
+            stopped = self._stopped or CLOSED
             cancelled = stopped.code == "cancelled"
             self._finish({"ending": "cancelled" if cancelled else "failed", "failure": stopped})
         elif (error := task.exception()) is not None:
@@ -170,7 +170,7 @@ class Attempt:
             self._finish({"ending": "failed", "failure": _INTERNAL})
 
 
-_LEFT = Failure(
+CLOSED = Failure(
     code="agent_closed",
     title="The node was shut down",
     detail="the node's agent was shut down while the job ran",
