@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from quetzalcore.database.announcements import Announcements
 from quetzalcore.jobs.failures import NODE_LOST
@@ -27,8 +26,8 @@ from quetzalcore.jobs.ledger import (
     too_many_attempts,
 )
 from quetzalcore.jobs.memory_books import MemoryLeadership
+from quetzalcore.jobs.memory_entry import Entry, begin, follow, news_of, requeue
 from quetzalcore.jobs.model import (
-    Attempt,
     AttemptState,
     Event,
     EventType,
@@ -38,7 +37,6 @@ from quetzalcore.jobs.model import (
     JobRequest,
     JobState,
     Progress,
-    Resources,
 )
 from quetzalcore.jobs.quota import Quota
 from quetzalcore.jobs.reports import event_of
@@ -51,7 +49,6 @@ from quetzalcore.jobs.state import (
     DoubleMemory,
     EndAttempt,
     EndJob,
-    Lifecycle,
     Lost,
     MarkStarted,
     Refuse,
@@ -60,7 +57,6 @@ from quetzalcore.jobs.state import (
     Requeue,
     RetryRequested,
     Submitted,
-    Transition,
     handle,
 )
 from quetzalcore.jobs.state import Event as Stimulus
@@ -70,32 +66,13 @@ __all__ = ["MemoryLedger"]
 _UNDER_WAY = (JobState.STARTING, JobState.RUNNING, JobState.CANCELLING)
 
 
-@dataclass
-class _Entry:
-    job: Job
-    life: Lifecycle
-    queued_at: dt.datetime
-    asks: Resources
-    digest: str
-    events: list[Event] = field(default_factory=list)
-
-    def tell(self, kind: EventType, data: dict[str, Any], at: dt.datetime) -> None:
-        number = self.events[-1].sequence + 1 if self.events else 1
-        self.events.append(Event(job_id=self.job.id, sequence=number, at=at, type=kind, data=data))
-
-    @property
-    def attempt(self) -> Attempt | None:
-        """The live attempt."""
-        return next((a for a in self.job.attempts if a.finished_at is None), None)
-
-
 class MemoryLedger:
     """A ``JobLedger``."""
 
     def __init__(self, leadership: MemoryLeadership, *, quota: Quota | None = None) -> None:
         self._leadership = leadership
         self._quota = quota or Quota()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         self._dropped: dict[str, int] = {}
         self._unswept: dict[str, tuple[dt.datetime, DeadAttempt]] = {}
         self._announcements = Announcements()
@@ -116,7 +93,7 @@ class MemoryLedger:
             None, Submitted(max_attempts=request.max_attempts, reused=earlier is not None)
         ).to
         job = Job(id=new_id(now), request=request, state=life.state, submitted_at=now)
-        entry = _Entry(job=job, life=life, queued_at=now, asks=request.resources, digest=digest)
+        entry = Entry(job=job, life=life, queued_at=now, asks=request.resources, digest=digest)
         entry.tell(EventType.STATE, {"state": "queued"}, now)
         if earlier is not None:
             entry.job = replace(
@@ -318,7 +295,7 @@ class MemoryLedger:
 
     def _apply(
         self,
-        entry: _Entry,
+        entry: Entry,
         event: Stimulus,
         *,
         at: dt.datetime,
@@ -331,26 +308,26 @@ class MemoryLedger:
         for action in transition.actions:
             self._act(entry, action, at, with_)
         if entry.life.state is not before:
-            entry.tell(EventType.STATE, _news(transition), at)
+            entry.tell(EventType.STATE, news_of(transition), at)
         self._announcements.announce()
 
     def _act(
-        self, entry: _Entry, action: Action, at: dt.datetime, with_: Admission | Report | None
+        self, entry: Entry, action: Action, at: dt.datetime, with_: Admission | Report | None
     ) -> None:
         match action:
             case BeginAttempt() if isinstance(with_, Admission):
-                _begin(entry, with_, at)
+                begin(entry, with_, at)
             case MarkStarted() | RenewLease() | EndAttempt():
                 self._note_death(entry, action, at)
-                _follow(entry, action, at, with_ if isinstance(with_, Report) else None)
+                follow(entry, action, at, with_ if isinstance(with_, Report) else None)
             case DoubleMemory():
                 entry.asks = replace(entry.asks, memory_mib=2 * entry.asks.memory_mib)
             case Requeue():
-                _requeue(entry, action, at)
+                requeue(entry, action, at)
             case EndJob():
                 self._end(entry, action, at, with_ if isinstance(with_, Report) else None)
 
-    def _note_death(self, entry: _Entry, action: Action, at: dt.datetime) -> None:
+    def _note_death(self, entry: Entry, action: Action, at: dt.datetime) -> None:
         if isinstance(action, EndAttempt) and action.state is not AttemptState.SUCCEEDED:
             self._unswept[action.attempt_id] = (
                 at,
@@ -361,7 +338,7 @@ class MemoryLedger:
                 ),
             )
 
-    def _end(self, entry: _Entry, action: EndJob, at: dt.datetime, report: Report | None) -> None:
+    def _end(self, entry: Entry, action: EndJob, at: dt.datetime, report: Report | None) -> None:
         entry.job = replace(entry.job, finished_at=at, failure=action.failure)
         if action.state is JobState.SUCCEEDED and report is not None:
             earlier = {artifact.key for artifact in entry.job.artifacts}
@@ -381,13 +358,13 @@ class MemoryLedger:
         ours = f"tenants/{job.request.tenant}/jobs/"
         return made | {file.key for file in job.request.inputs if file.key.startswith(ours)}
 
-    def _entry(self, job_id: str, tenant: str = "") -> _Entry:
+    def _entry(self, job_id: str, tenant: str = "") -> Entry:
         entry = self._entries.get(job_id)
         if entry is None or tenant not in {"", entry.job.request.tenant}:
             raise NotFound(f"there is no job {job_id!r}")
         return entry
 
-    def _of(self, tenant: str) -> tuple[_Entry, ...]:
+    def _of(self, tenant: str) -> tuple[Entry, ...]:
         return tuple(e for e in self._entries.values() if e.job.request.tenant == tenant)
 
     def _load(self, tenant: str) -> TenantLoad:
@@ -419,64 +396,3 @@ class MemoryLedger:
         room = self._quota.max_artifact_bytes
         if room is not None and load.artifact_bytes >= room:
             raise QuotaExceeded(f"the products of {tenant} take {load.artifact_bytes} bytes")
-
-
-def _begin(entry: _Entry, admission: Admission, at: dt.datetime) -> None:
-    attempt = Attempt(
-        id=admission.attempt_id,
-        job_id=entry.job.id,
-        number=len(entry.job.attempts) + 1,
-        node=admission.node,
-        state=AttemptState.STARTING,
-        started_at=at,
-        lease_until=admission.lease_until,
-        asked=admission.resources,
-    )
-    entry.job = replace(entry.job, attempts=(*entry.job.attempts, attempt))
-
-
-def _follow(
-    entry: _Entry,
-    action: MarkStarted | RenewLease | EndAttempt,
-    at: dt.datetime,
-    report: Report | None,
-) -> None:
-    attempt = entry.job.attempts[-1]
-    if report is not None and report.lease_until is not None:
-        attempt = replace(attempt, lease_until=report.lease_until)
-    if isinstance(action, MarkStarted):
-        attempt = replace(attempt, state=AttemptState.RUNNING)
-        entry.job = replace(entry.job, started_at=entry.job.started_at or at)
-    elif isinstance(action, EndAttempt):
-        attempt = replace(
-            attempt,
-            state=action.state,
-            finished_at=at,
-            failure=action.failure,
-            used=None if report is None else report.used,
-        )
-    entry.job = replace(entry.job, attempts=(*entry.job.attempts[:-1], attempt))
-
-
-def _requeue(entry: _Entry, action: Requeue, at: dt.datetime) -> None:
-    entry.job = replace(entry.job, started_at=None, progress=None)
-    if action.afresh:
-        entry.queued_at = at
-        entry.job = replace(
-            entry.job,
-            finished_at=None,
-            failure=None,
-            result=None,
-            cached=False,
-            from_stage=action.stage,
-        )
-
-
-def _news(transition: Transition) -> dict[str, Any]:
-    news: dict[str, Any] = {"state": transition.to.state.value}
-    if transition.to.live_attempt:
-        news["attempt"] = transition.to.live_attempt
-    for action in transition.actions:
-        if isinstance(action, EndAttempt | EndJob) and action.failure is not None:
-            news["error"] = {"code": action.failure.code}
-    return news
