@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -39,6 +39,9 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+_WHOLE = 32  # ids and dates up to this length stay on one line, to be copied
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout; cells that look like numbers are right-aligned."""
     table = Table(
@@ -50,7 +53,9 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     )
     for index, column in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[index]) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        word = all(" " not in row[index] and len(row[index]) <= _WHOLE for row in rows)
+        justify: JustifyMethod = "right" if numeric else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=bool(rows) and word)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -52,7 +52,7 @@ def list_jobs(
         print_json(page)
         return
     rows = [
-        [job["id"], job["kind"], job["state"], job["submitted_at"][:19], _how(job)]
+        [job["id"], job["kind"], job["state"], job["submitted_at"][:16], _how(job)]
         for job in page["items"]
     ]
     print_table("Jobs", ["id", "kind", "state", "submitted (UTC)", ""], rows)
