@@ -28,6 +28,18 @@ ALIASES: Mapping[str, str] = {
     "HIVE_ORCHESTRATOR_URL": "join_url",
     "QUETZALCORE_MASTER": "join_url",
     "QUETZAL_MASTER": "join_url",
+    "SCALING_MIN_INSTANCES": "scaling_min_instances",
+    "SCALING_MAX_INSTANCES": "scaling_max_instances",
+    "SCALING_TARGET_CPU": "scaling_target_cpu",
+    "SCALING_TARGET_RESPONSE_TIME": "scaling_target_response_time",
+    "SCALING_SCALE_UP_THRESHOLD": "scaling_scale_up_threshold",
+    "SCALING_SCALE_DOWN_THRESHOLD": "scaling_scale_down_threshold",
+    "SCALING_SCALE_UP_COOLDOWN": "scaling_scale_up_cooldown",
+    "SCALING_SCALE_DOWN_COOLDOWN": "scaling_scale_down_cooldown",
+    "MAX_RUNNERS": "scaling_max_workers",
+    "AUTO_SCALE": "auto_scale",
+    "WORKER_NODES": "worker_nodes",
+    "SERVER_IP": "server_ip",
     "AWS_ACCESS_KEY_ID": "s3_access_key_id",
     "AWS_SECRET_ACCESS_KEY": "s3_secret_access_key",
 }
@@ -128,6 +140,87 @@ class Settings(BaseModel):
         default=None, gt=1, description="How long an attempt lives unrenewed; default: by engine."
     )
 
+    auto_scale: bool = Field(
+        default=True, description="Whether workers and instances come and go by themselves."
+    )
+    scaling_min_workers: int = Field(default=1, ge=0, description="Fewest workers.")
+    scaling_max_workers: int = Field(default=10, ge=1, description="Most workers.")
+    scaling_min_instances: int = Field(default=2, ge=1, description="Fewest gateway instances.")
+    scaling_max_instances: int = Field(default=20, ge=1, description="Most gateway instances.")
+    scaling_target_cpu: float = Field(
+        default=70.0, gt=0, le=100, description="CPU that instances are held near, in percent."
+    )
+    scaling_target_response_time: float = Field(
+        default=2.0, gt=0, description="Response time that instances are held below, in seconds."
+    )
+    scaling_scale_up_threshold: float = Field(
+        default=80.0, gt=0, le=100, description="CPU above which a set grows, in percent."
+    )
+    scaling_scale_down_threshold: float = Field(
+        default=40.0,
+        ge=0,
+        le=100,
+        description="CPU below which instances become fewer, in percent.",
+    )
+    scaling_scale_up_cooldown: float = Field(
+        default=300.0, ge=0, description="Seconds from one growth of a set to the next."
+    )
+    scaling_scale_down_cooldown: float = Field(
+        default=600.0, ge=0, description="Seconds from a change of a set to its next shrinking."
+    )
+    scaling_queue_up: int = Field(
+        default=10, ge=0, description="Waiting jobs above which workers are added."
+    )
+    scaling_idle_s: float = Field(
+        default=300.0, gt=0, description="A worker without work for so long goes, in seconds."
+    )
+    scaling_schedules: tuple[str, ...] = Field(
+        default=(),
+        description='Bounds by the week, like "workers mon-fri 07:00-19:00 Africa/Gaborone 4-20".',
+    )
+    scaling_forecast: bool = Field(
+        default=False, description="Whether the queue's recent course is looked ahead along."
+    )
+    scaling_spot: bool = Field(
+        default=False, description="Whether machines that may be taken away are asked for."
+    )
+    scaling_every_s: float = Field(
+        default=2.0, gt=0, description="How often the leader looks whether to scale, in seconds."
+    )
+    scaling_ready_s: float = Field(
+        default=600.0, gt=0, description="A machine that is no node after so long is replaced."
+    )
+    drain_s: float = Field(
+        default=600.0, ge=0, description="How long a worker that is to go may finish what it runs."
+    )
+    provider: Literal["local", "docker", "kubernetes", "aws", "gcp", "azure", "hosts", "none"] = (
+        Field(default="local", description="Where new workers come from.")
+    )
+    provider_file: Path | None = Field(
+        default=None, description="What the provider needs to know (TOML); see its documentation."
+    )
+    prices_file: Path | None = Field(
+        default=None, description="Machine shapes and prices instead of the built-in ones (TOML)."
+    )
+    worker_nodes: tuple[str, ...] = Field(
+        default=(), description="Hosts of the provider hosts, as SSH knows them."
+    )
+    server_ip: str = Field(
+        default="", description="This server's address as workers reach it; default: its own."
+    )
+    node_id: str = Field(
+        default="", description="This worker's name in the cluster; default: the host's name."
+    )
+    balancer: Literal["auto", "nginx", "socket"] = Field(
+        default="auto",
+        description="What spreads requests over instances; auto: nginx if installed, else one shared socket.",
+    )
+    tls_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of TLS beside the plain one; 0 for none."
+    )
+    tls_certificate: Path | None = Field(default=None, description="Certificate chain (PEM).")
+    tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM).")
+
     max_upload_mib: int = Field(default=4096, ge=1, description="Largest upload.")
     retention_days: float = Field(
         default=90.0, gt=0, description="Ended jobs and their files are deleted after this."
@@ -157,7 +250,9 @@ class Settings(BaseModel):
         default="info", description="Least level that is logged."
     )
 
-    @field_validator("rate_limit_exempt", "owner_tenants", mode="before")
+    @field_validator(
+        "rate_limit_exempt", "owner_tenants", "worker_nodes", "scaling_schedules", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:  # noqa: ANN401 -- a raw setting
         """Read the list as the environment gives it: separated by commas."""
