@@ -21,9 +21,18 @@ from quetzalcore.jobs.ledger import (
 )
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryNodeBook, MemoryUploads
+from quetzalcore.jobs.memory_scaling import MemoryInstanceBook, MemoryScalingBook
 from quetzalcore.jobs.model import Artifact, Failure, Job, JobRequest, Remedy, Resources, Usage
 from quetzalcore.jobs.quota import Quota
-from quetzalcore.jobs.sql import SqlLeadership, SqlNodeBook, SqlUploads, open_ledger
+from quetzalcore.jobs.scaling import InstanceBook, ScalingBook
+from quetzalcore.jobs.sql import (
+    SqlInstanceBook,
+    SqlLeadership,
+    SqlNodeBook,
+    SqlScalingBook,
+    SqlUploads,
+    open_ledger,
+)
 from quetzalcore.jobs.uploads import UploadBook
 
 __all__ = [
@@ -70,6 +79,8 @@ class Books:
     leadership: Leadership
     nodes: NodeBook
     uploads: UploadBook
+    instances: InstanceBook
+    scaling: ScalingBook
     epoch: int
 
     async def submit(self, tenant: str = "acme", *, at: float = 0.0, **changes: Any) -> Job:  # noqa: ANN401 -- fields of a JobRequest
@@ -149,6 +160,8 @@ async def open_books(url: str, *, quota: Quota | None = None) -> AsyncIterator[B
             leadership=leading,
             nodes=MemoryNodeBook(leading),
             uploads=MemoryUploads(kept.refers_to, quota=quota),
+            instances=MemoryInstanceBook(),
+            scaling=MemoryScalingBook(leading),
             epoch=epoch or 0,
         )
         return
@@ -161,6 +174,8 @@ async def open_books(url: str, *, quota: Quota | None = None) -> AsyncIterator[B
             leadership=leadership,
             nodes=SqlNodeBook(database),
             uploads=SqlUploads(database, quota=ledger.quota),
+            instances=SqlInstanceBook(database),
+            scaling=SqlScalingBook(database),
             epoch=await leadership.acquire("m1", lease_s=1e6, now=NOW) or 0,
         )
     finally:

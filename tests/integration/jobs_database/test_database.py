@@ -161,7 +161,9 @@ def test_attempts_that_ended_before_sweeping_was_known_are_swept_too(database_ur
 
     async def undo(database: Database) -> None:
         def statements(connection: Connection) -> None:
-            connection.execute(text("DROP TABLE unswept_attempts"))
+            later = ("unswept_attempts", "instances", "scaling_decisions", "scaling_standings")
+            for table in later:
+                connection.execute(text(f"DROP TABLE {table}"))
             connection.execute(text("UPDATE jobs_version SET version_num = 'jobs_0001'"))
 
         await database.write(statements)
@@ -183,7 +185,7 @@ def test_several_that_migrate_at_once_wait_for_each_other(database_url: str) -> 
             versions = await databases[0].read(
                 lambda c: c.scalars(text("SELECT version_num FROM jobs_version")).all()
             )
-            assert versions == ["jobs_0002"]
+            assert versions == ["jobs_0003"]
         finally:
             for database in databases:
                 await database.close()

@@ -11,9 +11,19 @@
 
 from __future__ import annotations
 
+from quetzalcore.jobs.sql.instances import SqlInstanceBook
 from quetzalcore.jobs.sql.leadership import SqlLeadership
 from quetzalcore.jobs.sql.ledger import SqlLedger, open_ledger
 from quetzalcore.jobs.sql.nodes import SqlNodeBook
+from quetzalcore.jobs.sql.scaling import SqlScalingBook
 from quetzalcore.jobs.sql.uploads import SqlUploads
 
-__all__ = ["SqlLeadership", "SqlLedger", "SqlNodeBook", "SqlUploads", "open_ledger"]
+__all__ = [
+    "SqlInstanceBook",
+    "SqlLeadership",
+    "SqlLedger",
+    "SqlNodeBook",
+    "SqlScalingBook",
+    "SqlUploads",
+    "open_ledger",
+]

@@ -27,10 +27,13 @@ __all__ = [
     "dropped",
     "events",
     "files",
+    "instances",
     "jobs",
     "leadership",
     "metadata",
     "nodes",
+    "scaling_decisions",
+    "scaling_standings",
     "tallies",
     "unswept",
     "uploads",
@@ -225,6 +228,35 @@ nodes = Table(
     Column("id", Name, primary_key=True),
     Column("draining", Boolean, nullable=False),
     Column("report", Document, nullable=False),
+)
+
+# The gateway instances, by their own word.
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+    Column("report", Document, nullable=False),
+)
+
+scaling_decisions = Table(
+    "scaling_decisions",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("target", Name, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("record", Document, nullable=False),
+)
+Index("scaling_decisions_target", scaling_decisions.c.target, scaling_decisions.c.sequence)
+
+# What holds for each scaled set: an operator's wish, live changes of the policy, the leader's view.
+scaling_standings = Table(
+    "scaling_standings",
+    metadata,
+    Column("target", Name, primary_key=True),
+    Column("wish", Document),
+    Column("changes", Document, nullable=False),
+    Column("view", Document, nullable=False),
 )
 
 uploads = Table(
