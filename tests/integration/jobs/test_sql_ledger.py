@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from tests.integration.jobs.books import NOW, Books, ask, made, open_books, play
 from quetzalcore.database import open_database, sqlite
 from quetzalcore.errors import BadParameter, Permanent
 from quetzalcore.jobs.ledger import JobFilter, LedgerFull, LedgerUnavailable, NotFound, ReportKind
-from quetzalcore.jobs.model import EventType, JobState, Resources
+from quetzalcore.jobs.model import EventType, Job, JobState, Resources
 from quetzalcore.jobs.sql import open_ledger
 from quetzalcore.jobs.sql.changes import LOGS_KEPT, PROGRESS_KEPT
+from quetzalcore.jobs.sql.reading import read_job
 
 _HOSTILE = "a\x00b\ud83d"
 
@@ -52,6 +54,31 @@ def test_text_that_a_database_cannot_hold_stops_nothing(database_url: str) -> No
         ended = await books.ledger.get(first.id)
         assert ended.result == {"text": _HOSTILE, "number": None, "more": [None]}
         assert [a.name for a in (await books.ledger.get(second.id)).artifacts] == ["fine.tif"]
+
+    play_on(database_url, scenario)
+
+
+def test_many_jobs_asked_for_at_once_read_as_each_alone(database_url: str) -> None:
+    async def scenario(books: Books) -> None:
+        ended, running = await books.submit(), await books.submit()
+        begun, _ = await books.admit(ended.id, running.id)
+        end = said(
+            begun, ReportKind.SUCCEEDED, result={}, artifacts=(made(begun), made(begun, "b"))
+        )
+        await books.ledger.record([end], epoch=books.epoch)
+        waiting = [await books.submit("bolt") for _ in range(5)]
+        ids = [ended.id, running.id, *(job.id for job in waiting)]
+        database = await open_database(database_url)
+        alone = [await database.read(partial(read_job, job_id=each)) for each in ids]
+        await database.close()
+        assert await asyncio.gather(*(books.ledger.get(each) for each in ids * 2)) == alone * 2
+        mixed = await asyncio.gather(
+            books.ledger.get(waiting[0].id, tenant="acme"),
+            books.ledger.get(ended.id, tenant="acme"),
+            books.ledger.get("none"),
+            return_exceptions=True,
+        )
+        assert [type(each) for each in mixed] == [NotFound, Job, NotFound]
 
     play_on(database_url, scenario)
 

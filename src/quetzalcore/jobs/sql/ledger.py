@@ -29,6 +29,7 @@ from quetzalcore.jobs.sql import forgetting, reading, running, submitting
 from quetzalcore.jobs.sql.changes import Changes
 from quetzalcore.jobs.sql.database import reading as read_from
 from quetzalcore.jobs.sql.database import writing as write_to
+from quetzalcore.jobs.sql.gathering import GatheredReads
 from quetzalcore.jobs.state import CancelRequested, Refuse, RetryRequested
 
 __all__ = ["SqlLedger", "open_ledger"]
@@ -64,6 +65,7 @@ class SqlLedger:
         self._database = database
         self._quota = quota or Quota()
         self._tenant_quotas = dict(tenant_quotas or {})
+        self._reads = GatheredReads(database)
 
     def quota(self, tenant: str) -> Quota:
         """Give a tenant's limits."""
@@ -76,7 +78,7 @@ class SqlLedger:
 
     async def get(self, job_id: str, *, tenant: str = "") -> Job:
         """Give a job whole."""
-        return await self._read(lambda c: reading.read_job(c, job_id, tenant=tenant))
+        return await self._reads.get(job_id, tenant=tenant)
 
     async def list(self, where: JobFilter) -> JobPage:
         """Give one page of jobs."""

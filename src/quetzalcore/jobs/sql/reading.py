@@ -23,6 +23,7 @@ from quetzalcore.jobs.sql.documents import failure_from, progress_from, request_
 from quetzalcore.jobs.sql.tables import LIVE, QUEUED, attempts, events, files, jobs, tallies
 
 __all__ = [
+    "artifact_from",
     "artifacts_of",
     "attempt_from",
     "count_jobs",
@@ -95,17 +96,7 @@ def missing(job_id: str) -> NotFound:
 
 def artifacts_of(connection: Connection, job_id: str) -> tuple[Artifact, ...]:
     """Give what a job made."""
-    rows = connection.execute(_ARTIFACTS, {"job": job_id})
-    return tuple(
-        Artifact(
-            name=row.name,
-            key=row.key,
-            size=row.size,
-            sha256=row.sha256,
-            media_type=row.media_type,
-        )
-        for row in rows
-    )
+    return tuple(map(artifact_from, connection.execute(_ARTIFACTS, {"job": job_id})))
 
 
 def list_jobs(connection: Connection, where: JobFilter) -> JobPage:
@@ -255,6 +246,17 @@ def attempt_from(row: Row[Any]) -> Attempt:
         asked=_resources_from(row),
         used=usage_from(row.used),
         failure=failure_from(row.failure),
+    )
+
+
+def artifact_from(row: Row[Any]) -> Artifact:
+    """Give the artifact of a row."""
+    return Artifact(
+        name=row.name,
+        key=row.key,
+        size=row.size,
+        sha256=row.sha256,
+        media_type=row.media_type,
     )
 
 
