@@ -95,8 +95,17 @@ class Admitting:
 
     async def _place(self, placements: Sequence[Placement]) -> int:
         """Begin attempts in the ledger, then at the agents; give their number."""
+        # A node may have been asked to drain since it was decided on.
+        placements = [each for each in placements if self._term.takes(each.node)]
         if not placements:
             return 0
+        self._term.placing = frozenset(each.node for each in placements)
+        try:
+            return await self._begin(placements)
+        finally:
+            self._term.placing = frozenset()
+
+    async def _begin(self, placements: Sequence[Placement]) -> int:
         now = self._term.seams.clock()
         until = now + dt.timedelta(seconds=self._term.config.lease_s)
         began_at = self._term.time()

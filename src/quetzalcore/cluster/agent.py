@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from quetzalcore.cluster.attempt import CLOSED, Attempt, Means
 from quetzalcore.cluster.event_log import EventLog
 from quetzalcore.cluster.leases import LeaseBook
+from quetzalcore.cluster.load import Load
 from quetzalcore.cluster.messages import (
     AgentEvent,
     Answer,
@@ -54,9 +55,11 @@ class Agent:
     first_event : int
         The first event's number. A restarted agent must begin above its forerunner's: microseconds
         of the wall clock will do.
+    load : callable
+        Says how busy the host is.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is one part of the node
         self,
         node: Node,
         vms: VMs,
@@ -64,9 +67,11 @@ class Agent:
         *,
         first_event: int,
         transfer: Transfer | None = None,
+        load: Callable[[], Load] = Load,
     ) -> None:
         self._node = node
         self._vms = vms
+        self._load = load
         self._events = EventLog(first=first_event)
         self._leases = LeaseBook()
         self._epoch = 0
@@ -111,11 +116,14 @@ class Agent:
         """Say who this node is and what is free on it."""
         held = [a.assignment.resources for a in self._attempts.values() if not a.finished]
         count = self._vms.stats()
+        load = self._load()
         return replace(
             self._node,
             free=_without(self._node.total, held),
             active_vms=count.active,
             warm_vms=sum(count.warm.values()),
+            cpu_percent=load.cpu_percent,
+            memory_percent=load.memory_percent,
         )
 
     def is_abandoned(self, silence_s: float) -> bool:

@@ -17,6 +17,7 @@ from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.agent_socket import AgentSocket
 from quetzalcore.cluster.framing import AgentNode
 from quetzalcore.cluster.host import HostSettings, open_host
+from quetzalcore.cluster.load import HostLoad
 
 __all__ = ["LOCK", "SOCKET", "main"]
 
@@ -73,7 +74,9 @@ def _claim(path: Path) -> bool:
 
 async def _serve(settings: HostSettings, *, ready_fd: int) -> None:
     async with open_host(settings) as (node, vms):
-        agent = Agent(node, vms, settings.folder / "work", first_event=time.time_ns() // 1000)
+        agent = Agent(
+            node, vms, settings.folder / "work", first_event=time.time_ns() // 1000, load=HostLoad()
+        )
         about = AgentNode(node=node, settings=settings.model_dump_json(), pid=os.getpid())
         try:
             async with AgentSocket(agent, about, Path(SOCKET)) as socket:

@@ -5,17 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from typing import Any, Protocol
 
-from quetzalcore.cluster.janitor import Janitor
 from quetzalcore.cluster.status import MasterMetrics, MasterStatus, Tally, status_of
 from quetzalcore.cluster.term import MasterConfig, Seams, Term
+from quetzalcore.cluster.term_state import Occupied
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.ledger import Leadership, LedgerUnavailable, StaleEpoch
 
-__all__ = ["Master"]
+__all__ = ["Companion", "Master", "Workplace"]
 
 log = logging.getLogger(__name__)
+
+
+class Workplace(Protocol):
+    """What a companion of a leader sees of the nodes."""
+
+    def occupied(self) -> tuple[Occupied, ...]:
+        """Give the nodes with what they hold."""
+        ...
+
+    def look(self) -> None:
+        """Look at the nodes soon: one came, or was asked to drain."""
+        ...
+
+
+# Runs beside a term, under its epoch, until cancelled; ``StaleEpoch`` from it ends the term.
+Companion = Callable[[int, Workplace], Coroutine[Any, Any, None]]
 
 
 class Master:
@@ -25,6 +43,8 @@ class Master:
     ----------
     holder : str
         A name that no other process ever has.
+    companions : sequence of Companion
+        What else is done under each of its terms.
     """
 
     def __init__(
@@ -34,13 +54,13 @@ class Master:
         config: MasterConfig,
         *,
         holder: str,
-        janitor: Janitor | None = None,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._seams = seams
         self._leadership = leadership
         self._config = config
         self._holder = holder
-        self._janitor = janitor
+        self._companions = companions
         self._term: Term | None = None
         self._tally = Tally()
 
@@ -107,8 +127,8 @@ class Master:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep(epoch))
                 tasks.create_task(term.run())
-                if self._janitor is not None:
-                    tasks.create_task(self._janitor.run(epoch))
+                for companion in self._companions:
+                    tasks.create_task(companion(epoch, term))
         except* StaleEpoch as deposed:
             log.warning("standing by: %s", deposed.exceptions[0])
         finally:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from quetzalcore.cluster.agent import Agent
 from quetzalcore.cluster.host import HostSettings, open_host
+from quetzalcore.cluster.load import HostLoad
 from quetzalcore.cluster.portions import first_events
 from quetzalcore.cluster.ray_access import AGENT_VARIABLE
 from quetzalcore.errors import Retryable
@@ -69,7 +70,9 @@ class AgentActor:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._open_things.enter_context(await asyncio.to_thread(_locked, folder / _LOCK))
         node, vms = await self._open_things.enter_async_context(open_host(self._settings))
-        return Agent(node, vms, folder / "work", first_event=time.time_ns() // 1000)
+        return Agent(
+            node, vms, folder / "work", first_event=time.time_ns() // 1000, load=HostLoad()
+        )
 
 
 def _locked(path: Path) -> IO[str]:

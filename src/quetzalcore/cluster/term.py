@@ -21,6 +21,7 @@ from quetzalcore.cluster.term_state import (
     FIRST_PAUSE_S,
     LONG_POLL_S,
     LONGEST_PAUSE_S,
+    Occupied,
     TermState,
 )
 from quetzalcore.jobs.ledger import LedgerUnavailable
@@ -45,6 +46,14 @@ class Term:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._seen: int | None = None
         self._tasks: asyncio.TaskGroup
+
+    def occupied(self) -> tuple[Occupied, ...]:
+        """Give the nodes with what they hold."""
+        return self._state.occupied()
+
+    def look(self) -> None:
+        """Look at the nodes soon."""
+        self._state.look.set()
 
     async def run(self) -> None:
         """Adopt what runs, then do everything that a leader does."""
@@ -119,8 +128,16 @@ def _differs(found: Mapping[str, Node], known: Mapping[str, Node], now: dt.datet
     if found.keys() != known.keys():
         return True
     for name, node in found.items():
-        seen_at = known[name].seen_at
-        if replace(node, seen_at=seen_at) != known[name]:
+        was = known[name]
+        seen_at = was.seen_at
+        # How busy a host is changes all the time, and is written when anything else is.
+        same = replace(
+            node,
+            seen_at=seen_at,
+            cpu_percent=was.cpu_percent,
+            memory_percent=was.memory_percent,
+        )
+        if same != was:
             return True
         if seen_at is None or (now - seen_at).total_seconds() > _SEEN_S:
             return True

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from quetzalcore.cluster import reports
 from quetzalcore.cluster.book import Book
@@ -16,7 +17,7 @@ from quetzalcore.cluster.status import Tally
 from quetzalcore.jobs.ledger import LedgerRefused, LedgerUnavailable, Report
 from quetzalcore.jobs.model import Node, Usage
 
-__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "TermState", "round_s"]
+__all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "Occupied", "TermState", "round_s"]
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 5.0  # while something cannot be reached
 LONG_POLL_S = 20.0  # a long poll's patience
@@ -25,6 +26,14 @@ _ROUND_SHARE = 0.2  # of what an attempt takes
 _MEMORY = 0.9  # how much of what attempts took is remembered at the end of another
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupied:
+    """A node and how many attempts it has; none can come to one that drains."""
+
+    node: Node
+    running: int
 
 
 class TermState:
@@ -45,7 +54,19 @@ class TermState:
         self.changed_at = 0.0
         self._typical_s = 0.0
         self.starting: set[str] = set()
+        self.placing: frozenset[str] = frozenset()  # nodes of admissions that are being written
         self.wake, self.look, self.cancels = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def takes(self, node: str) -> bool:
+        """Say whether jobs may be placed on a node as it is known now."""
+        return node in self.nodes and not self.nodes[node].draining
+
+    def occupied(self) -> tuple[Occupied, ...]:
+        """Give the nodes with what they hold, counting jobs that are just being placed."""
+        return tuple(
+            Occupied(node=node, running=len(self.book.of_node(name)) + (name in self.placing))
+            for name, node in self.nodes.items()
+        )
 
     def told(self, node: str) -> set[str]:
         """Give a node's attempts whose start is not on its way."""

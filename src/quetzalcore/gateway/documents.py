@@ -114,6 +114,8 @@ def node_document(node: Node) -> Document:
         "ready": node.ready,
         "active_vms": node.active_vms,
         "warm_vms": node.warm_vms,
+        "cpu_percent": node.cpu_percent,
+        "memory_percent": node.memory_percent,
         "seen_at": _time(node.seen_at),
     }
 

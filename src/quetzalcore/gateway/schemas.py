@@ -464,6 +464,8 @@ class NodeView(_View):
                 "ready": True,
                 "active_vms": 2,
                 "warm_vms": 1,
+                "cpu_percent": 35.5,
+                "memory_percent": 41.0,
                 "seen_at": _AT,
             }
         },
@@ -480,6 +482,8 @@ class NodeView(_View):
     ready: bool
     active_vms: int
     warm_vms: int
+    cpu_percent: float
+    memory_percent: float
     seen_at: dt.datetime | None
 
 

@@ -222,7 +222,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A worker node as its agent reports it."""
+    """A worker node as its agent reports it; percentages are of its host, whoever uses it."""
 
     id: str
     address: str
@@ -235,4 +235,6 @@ class Node:
     active_vms: int = 0
     warm_vms: int = 0
     enforces: tuple[str, ...] = ()
+    cpu_percent: float = 0.0
+    memory_percent: float = 0.0
     seen_at: dt.datetime | None = None

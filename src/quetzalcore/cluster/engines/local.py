@@ -1,285 +1,161 @@
-"""The engine of one host: its agent in a child process, reached by a unix socket. No server."""
+"""The engine of one host: agents in child processes, reached by unix sockets. No server."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
-import select
-import signal
-import sys
-import time
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
-from quetzalcore.cluster.agent_process import LOCK, SOCKET
-from quetzalcore.cluster.engine import AgentUnreachable, accepted, understood
-from quetzalcore.cluster.environment import without_secrets
-from quetzalcore.cluster.framing import AgentNode, Call, Caller, EventRequest
+from quetzalcore.cluster.engine import AgentLink, AgentUnreachable
 from quetzalcore.cluster.host import HostSettings
-from quetzalcore.cluster.messages import Answer, Command, EventBatch
-from quetzalcore.cluster.portions import commands
+from quetzalcore.cluster.local_agent import LocalAgent
+from quetzalcore.cluster.roster import Roster
 from quetzalcore.jobs.model import Node
 
 __all__ = ["LocalEngine"]
-
-_START_S = 30.0
-_QUIT_S = 10.0
-_READ_LIMIT = 1 << 20
-_POLL_S = 0.005
-_LONGEST_FOLDER = 90  # a socket's path has 108 bytes on Linux, 104 on macOS
 
 log = logging.getLogger(__name__)
 
 
 class LocalEngine:
-    """The host itself. Its agent outlives a master, so that the next one adopts what it runs.
+    """The host itself: its first worker, and more that come and go.
 
-    A dead agent is started again by the next call of ``nodes``; what it ran is lost. So is one that does
-    not answer within ``patience_s``.
+    The first is always there: a dead one is started again by the next call of ``nodes``. The others are
+    written into a roster on disk, so that a master that follows finds them; they start in the background.
     """
 
     def __init__(
         self, settings: HostSettings, *, log_file: Path | None = None, patience_s: float = 5.0
     ) -> None:
-        self._settings = settings
-        self._folder = settings.folder
-        self._log_file = log_file or settings.folder / "agent.log"
-        self._caller: Caller | None = None
-        self._children: set[int] = set()
-        self._starting = asyncio.Lock()
-        self.patience_s = patience_s
+        self._log_file = log_file
+        self._patience_s = patience_s
+        self._first = LocalAgent(settings, log_file=log_file, patience_s=patience_s)
+        self._roster = Roster(settings.folder / "more")
+        self._more: dict[str, LocalAgent] = {}
+        self._leaving: set[str] = set()
+        self._tending: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
-        """Adopt the agent that runs here, or start one."""
-        await self._connect()
+        """Adopt the agents that run here, or start them."""
+        await self._first.start()
+        await self._tend()
 
     async def nodes(self) -> tuple[Node, ...]:
-        """Give this host, with an agent that answers."""
-        try:
-            about = await self._about(await self._connect())
-        except AgentUnreachable:
-            await self.close()
-            about = await self._about(await self._connect())
-        return (about.node,)
+        """Give this host's workers: the first, and those of the others that answer by now."""
+        await self._tend()
+        there = [agent for agent in self._more.values() if agent.connected]
+        first, *others = await asyncio.gather(
+            _revived(self._first), *(agent.node() for agent in there), return_exceptions=True
+        )
+        if isinstance(first, BaseException):
+            raise first
+        found = [first]
+        for agent, node in zip(there, others, strict=True):
+            if isinstance(node, AgentUnreachable):
+                log.warning("worker %s: %s", agent.settings.node_id, node)
+            elif isinstance(node, BaseException):
+                raise node
+            elif agent.settings.node_id not in self._leaving:
+                found.append(node)
+        return tuple(found)
 
-    def agent(self, node_id: str) -> _LocalLink:
-        """Give the link to the agent."""
-        if node_id != self._settings.node_id:
+    def agent(self, node_id: str) -> AgentLink:
+        """Give the link to a worker's agent."""
+        if node_id == self._first.settings.node_id:
+            return self._first.link()
+        if node_id not in self._more:
             raise AgentUnreachable(
-                f"there is no node {node_id!r} here", hint=f"this is {self._settings.node_id}"
+                f"there is no node {node_id!r} here",
+                hint=f"the first is {self._first.settings.node_id}",
             )
-        return _LocalLink(self)
+        return self._more[node_id].link()
+
+    def members(self) -> tuple[HostSettings, ...]:
+        """Give the workers beside the first, whoever added them, started or not."""
+        return self._roster.read()
+
+    async def add(self, name: str, *, cpus: float, memory_mib: int) -> HostSettings:
+        """Add a worker; one of that name that is there already is left as it is."""
+        base = self._first.settings
+        settings = base.model_copy(
+            update={
+                "node_id": name,
+                "folder": self._roster.folder_of(name),
+                "cpus": cpus,
+                "memory_mib": memory_mib,
+            }
+        )
+        kept = self._roster.add(settings)
+        await self._tend()
+        return kept
+
+    async def remove(self, name: str) -> None:
+        """End a worker with everything that it runs and forget it; one that is not there is no error."""
+        settings = self._roster.get(name)
+        if settings is None:
+            return
+        self._leaving.add(name)
+        try:
+            task = self._tending.pop(name, None)
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            agent = self._more.pop(name, None) or self._agent_of(settings)
+            await agent.shut_down()
+            await asyncio.to_thread(self._roster.remove, name)
+        finally:
+            self._leaving.discard(name)
 
     async def close(self) -> None:
-        """Hang up; the agent and what it runs go on."""
-        if self._caller is not None:
-            await self._caller.close()
-            self._caller = None
-        self._reap()
+        """Hang up; the agents and what they run go on."""
+        for task in self._tending.values():
+            task.cancel()
+        await asyncio.gather(*self._tending.values(), return_exceptions=True)
+        self._tending.clear()
+        for agent in (self._first, *self._more.values()):
+            await agent.close()
 
     async def shut_down(self) -> None:
-        """End the agent and everything that it runs, if there is one."""
-        caller = self._caller or await self._dial()
-        if caller is not None:
-            self._caller = caller
-            await self._quit(caller)
+        """End every agent and everything that they run."""
+        for settings in self.members():
+            await self.remove(settings.node_id)
+        await self._first.shut_down()
         await self.close()
 
-    async def ask(self, call: Call, body: bytes, *, timeout_s: float) -> bytes:
-        """Send a request over the connection there is; ``AgentUnreachable`` without one."""
-        if self._caller is None:
-            raise AgentUnreachable("the agent is not running", hint="it is restarted by itself")
-        return await _within(self._caller.ask(call, body), timeout_s)
+    async def _tend(self) -> None:
+        """Follow the roster: start what is new or dead, let go of what another master has removed."""
+        listed = {settings.node_id: settings for settings in self.members()}
+        for name in self._more.keys() - listed.keys() - self._leaving:
+            gone = self._more.pop(name, None)
+            if gone is not None:
+                await gone.close()
+        for name, settings in listed.items():
+            if name in self._leaving:
+                continue
+            agent = self._more.setdefault(name, self._agent_of(settings))
+            task = self._tending.get(name)
+            if not agent.connected and (task is None or task.done()):
+                self._tending[name] = asyncio.create_task(_begin(agent), name=f"start-{name}")
 
-    async def _connect(self) -> Caller:
-        async with self._starting:
-            if self._caller is not None and not self._caller.closed.is_set():
-                return self._caller
-            await self.close()
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with await asyncio.to_thread(_lock, self._folder / "start.lock"):
-                caller = await self._adopt()
-                if caller is None:
-                    await self._spawn()
-                    caller = await self._dial()
-            if caller is None:
-                raise AgentUnreachable(
-                    "the agent has started and does not listen", hint=f"see {self._log_file}"
-                )
-            self._caller = caller
-            return caller
-
-    async def _adopt(self) -> Caller | None:
-        """Reach a running agent with our settings; end one with others or that does not answer."""
-        caller = await self._dial()
-        if caller is None:
-            await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, 0.0)
-            return None
-        try:
-            about = await self._about(caller)
-        except AgentUnreachable:
-            await caller.close()
-            await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, 0.0)
-            return None
-        if about.settings == self._settings.model_dump_json():
-            log.info("adopted the agent of process %d", about.pid)
-            return caller
-        await self._quit(caller)
-        await caller.close()
-        return None
-
-    async def _dial(self) -> Caller | None:
-        try:
-            with _short(self._folder) as folder:
-                reader, writer = await asyncio.open_unix_connection(
-                    f"{folder}/{SOCKET}", limit=_READ_LIMIT
-                )
-        except OSError:
-            return None
-        return Caller(reader, writer)
-
-    async def _spawn(self) -> None:
-        """Start the agent's process and wait until it listens."""
-        ready, told = os.pipe()
-        os.set_inheritable(told, True)
-        command = (
-            *(sys.executable, "-m", "quetzalcore.cluster.agent_process"),
-            *("--folder", str(self._folder), "--ready-fd", str(told)),
-            *("--settings", self._settings.model_dump_json()),
+    def _agent_of(self, settings: HostSettings) -> LocalAgent:
+        log_file = self._log_file and self._log_file.with_stem(
+            f"{self._log_file.stem}-{settings.node_id}"
         )
-        try:
-            self._children.add(_run_detached(command, self._log_file))
-        finally:
-            os.close(told)
-        if not await asyncio.to_thread(_hear, ready, _START_S):
-            self._reap()
-            raise AgentUnreachable(
-                "the agent stopped before it was ready", hint=f"see {self._log_file}"
-            )
-
-    async def _quit(self, caller: Caller) -> None:
-        with suppress(AgentUnreachable):
-            await _within(caller.ask(Call.QUIT), self.patience_s)
-        await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, _QUIT_S)
-        await asyncio.sleep(_POLL_S)  # its last breath: from letting go of files to being a zombie
-
-    async def _about(self, caller: Caller) -> AgentNode:
-        return understood(AgentNode, await _within(caller.ask(Call.NODE), self.patience_s))
-
-    def _reap(self) -> None:
-        """Collect agents of ours that have died."""
-        for pid in tuple(self._children):
-            with suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    continue
-            self._children.discard(pid)
+        return LocalAgent(settings, log_file=log_file, patience_s=self._patience_s)
 
 
-class _LocalLink:
-    """The connection to this host's agent, whichever process that is at the moment."""
-
-    def __init__(self, engine: LocalEngine) -> None:
-        self._engine = engine
-
-    async def command(self, command: Command) -> Answer:
-        """Send a command."""
-        *others, last = commands(command)
-        for body in others:
-            accepted(await self._say(body))
-        return accepted(await self._say(last))
-
-    async def events(self, *, after: int, wait_s: float) -> EventBatch:
-        """Acknowledge, and wait for what comes."""
-        asked = EventRequest(after=after, wait_s=wait_s).model_dump_json().encode()
-        said = await self._engine.ask(
-            Call.EVENTS, asked, timeout_s=wait_s + self._engine.patience_s
-        )
-        return understood(EventBatch, said)
-
-    async def _say(self, body: bytes) -> Answer:
-        said = await self._engine.ask(Call.COMMAND, body, timeout_s=self._engine.patience_s)
-        return understood(Answer, said)
-
-
-async def _within(answer: Awaitable[bytes], timeout_s: float) -> bytes:
+async def _revived(agent: LocalAgent) -> Node:
+    """Ask an agent, and start it where it is dead."""
+    await agent.start()
     try:
-        return await asyncio.wait_for(answer, timeout_s)
-    except TimeoutError as error:
-        raise AgentUnreachable(
-            f"the agent did not answer within {timeout_s:g} s", hint="it is restarted by itself"
-        ) from error
+        return await agent.node()
+    except AgentUnreachable:
+        await agent.start()
+        return await agent.node()
 
 
-def _run_detached(command: tuple[str, ...], log_file: Path) -> int:
-    """Start a process that nobody needs to wait for; give its pid."""
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    return os.posix_spawn(
-        command[0],
-        command,
-        without_secrets(os.environ),  # noqa: TID251 -- what of it is handed on is decided there
-        file_actions=(
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log_file), append, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ),
-    )
-
-
-def _hear(ready: int, timeout_s: float) -> bytes:
-    """Wait for the agent's word on a pipe; nothing if it ends or is too slow."""
-    with open(ready, "rb", buffering=0) as pipe:
-        waiting = select.poll()  # select() knows no descriptor beyond 1,023, and clients open many
-        waiting.register(pipe, select.POLLIN)
-        return pipe.read(1) if waiting.poll(1000 * timeout_s) else b""
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Open and lock a file; closing it gives the lock back."""
-    file = path.open("ab")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
-
-
-def _wait_until_gone(lock: Path, patience_s: float) -> None:
-    """Wait until no agent holds its lock; kill the one that does when patience ends."""
-    if not lock.exists():
-        return
-    give_up_at = time.monotonic() + patience_s
-    with lock.open("r+", encoding="ascii") as file:
-        while not _free(file):
-            if time.monotonic() >= give_up_at:
-                file.seek(0)
-                _kill(file.read())
-            time.sleep(_POLL_S)
-
-
-def _free(file: IO[str]) -> bool:
+async def _begin(agent: LocalAgent) -> None:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _kill(pid: str) -> None:
-    if pid.isdigit():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
-
-
-@contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """Give a name of a folder that is short enough for a socket's path."""
-    if len(str(folder)) < _LONGEST_FOLDER or not Path("/proc/self/fd").is_dir():
-        yield str(folder)
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)
+        await agent.start()
+    except (AgentUnreachable, OSError) as error:
+        log.warning("worker %s does not start: %s", agent.settings.node_id, error)
