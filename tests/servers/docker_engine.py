@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -42,12 +43,14 @@ class DockerEngine:
         return httpx.Client(transport=transport, base_url="http://docker", timeout=timeout_s)
 
 
-def answers(socket: Path) -> bool:
+def answers(path: Path) -> bool:
     """Say whether an engine answers on a socket."""
     try:
-        with DockerEngine(socket=socket).client(timeout_s=5.0) as client:
+        with socket.socket(socket.AF_UNIX) as probe:  # httpx leaves one open that found nobody
+            probe.connect(str(path))
+        with DockerEngine(socket=path).client(timeout_s=5.0) as client:
             return client.get("/_ping").text == "OK"
-    except httpx.TransportError:
+    except (OSError, httpx.TransportError):
         return False
 
 
@@ -67,19 +70,19 @@ def _own_engine(arguments: tuple[str, ...]) -> Iterator[DockerEngine]:
     if program is None:
         pytest.fail("dockerd is missing: apt-get install docker.io")
     folder = Path(tempfile.mkdtemp(prefix="qz-docker-"))  # short: a socket's path has 108 bytes
-    socket, log = folder / "docker.sock", folder / "log"
+    path, log = folder / "docker.sock", folder / "log"
     command = (
         *(program, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-        *("--pidfile", str(folder / "pid"), "--host", f"unix://{socket}", *arguments),
+        *("--pidfile", str(folder / "pid"), "--host", f"unix://{path}", *arguments),
     )
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
     try:
-        _wait_until_it_answers(process, socket, log)
-        yield DockerEngine(socket=socket, pid=process.pid)
+        _wait_until_it_answers(process, path, log)
+        yield DockerEngine(socket=path, pid=process.pid)
     finally:
-        if answers(socket):
-            _remove_containers(DockerEngine(socket=socket))
+        if answers(path):
+            _remove_containers(DockerEngine(socket=path))
         process.terminate()  # its containerd is its child and goes with it
         try:
             process.wait(_STOP_LIMIT_S)
@@ -89,9 +92,9 @@ def _own_engine(arguments: tuple[str, ...]) -> Iterator[DockerEngine]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], socket: Path, log: Path) -> None:
+def _wait_until_it_answers(process: subprocess.Popen[bytes], path: Path, log: Path) -> None:
     give_up_at = time.monotonic() + _START_LIMIT_S
-    while not answers(socket):
+    while not answers(path):
         if process.poll() is not None or time.monotonic() > give_up_at:
             pytest.fail(f"the Docker engine did not start: {log.read_text()[-3000:]}")
         time.sleep(0.05)

@@ -10,7 +10,16 @@ from typing import Protocol
 from quetzalcore.autoscaler.model import Shape
 from quetzalcore.errors import Permanent, Retryable
 
-__all__ = ["LaunchFailed", "LaunchOrder", "Machine", "MachineState", "NoCapacity", "Provider"]
+__all__ = [
+    "LaunchFailed",
+    "LaunchOrder",
+    "Machine",
+    "MachineState",
+    "NoCapacity",
+    "Provider",
+    "ProviderRefused",
+    "ProviderUnreachable",
+]
 
 
 class NoCapacity(Retryable):
@@ -25,6 +34,20 @@ class LaunchFailed(Permanent):
 
     code = "launch_failed"
     title = "The machine could not be started"
+
+
+class ProviderUnreachable(Retryable):
+    """Where machines come from does not answer; what was asked for may or may not have happened."""
+
+    code = "provider_unreachable"
+    title = "The provider cannot be reached"
+
+
+class ProviderRefused(Permanent):
+    """Where machines come from does not let us do this: credentials, rights, or what we were told of it are wrong."""
+
+    code = "provider_refused"
+    title = "The provider refuses"
 
 
 class MachineState(StrEnum):

@@ -1,0 +1,55 @@
+"""Every place that a provider can work in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.autoscaler_providers.grounds.docker import DockerGround
+from tests.integration.autoscaler_providers.grounds.ground import Ground
+from tests.integration.autoscaler_providers.grounds.nowhere import FakeGround, LocalGround
+from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
+    docker_engine,
+    imported,
+    tiny_root,
+)
+
+Request = pytest.FixtureRequest
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def sleeping_image(docker_engine) -> Iterator[str]:  # noqa: F811 -- the fixture
+    """Give an image that can only sleep, and take it away again."""
+    image = imported(docker_engine, tiny_root(), "quetzal-contract:test")
+    yield image
+    with docker_engine.client() as client:
+        client.delete(f"/images/{image}", params={"force": "true"})
+
+
+@pytest.fixture
+def docker_ground(docker_engine, sleeping_image) -> DockerGround:  # noqa: F811 -- the fixture
+    """Give an engine without containers of ours."""
+    return DockerGround(docker_engine, sleeping_image, f"contract-{next(_numbers)}")
+
+
+@pytest.fixture
+def fake_ground() -> FakeGround:
+    """Give the fake's cloud."""
+    return FakeGround()
+
+
+@pytest.fixture
+def local_ground(tmp_path) -> LocalGround:
+    """Give a host with a fleet without processes."""
+    return LocalGround(tmp_path)
+
+
+@pytest.fixture(
+    params=["fake", "local", pytest.param("docker", marks=pytest.mark.docker)],
+)
+def ground(request: Request) -> Ground:
+    """Give a place without machines."""
+    found: Ground = request.getfixturevalue(f"{request.param}_ground")
+    return found
