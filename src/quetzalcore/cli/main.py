@@ -29,6 +29,7 @@ from quetzalcore.cli import (
     up,
 )
 from quetzalcore.cli.console import note, warn
+from quetzalcore.cli.secret_files import with_secret_files
 from quetzalcore.errors import BadParameter, QuetzalError, Where
 from quetzalcore.settings import Settings, load_settings
 
@@ -94,7 +95,7 @@ def _settings() -> Settings:
         raise BadParameter(
             f"it is not TOML ({error})", hint="mend or remove it", where=Where(file=str(path))
         ) from None
-    settings, warnings = load_settings(values, os.environ)
+    settings, warnings = load_settings(values, with_secret_files(os.environ))
     for warning in warnings:
         warn(warning)
     return settings
