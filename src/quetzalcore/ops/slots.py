@@ -68,6 +68,7 @@ class Slot:
 
     name: str
     role: Role
+    made_at: float
     order: str = ""
     run: Run | None = None
     heir: Run | None = None

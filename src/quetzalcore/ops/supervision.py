@@ -29,10 +29,10 @@ __all__ = ["begin", "handle"]
 _Step = tuple[Supervision, tuple[Action, ...]]
 
 
-def begin(life: str, *, instances: int, others: tuple[Role, ...]) -> Supervision:
+def begin(life: str, *, instances: int, others: tuple[Role, ...], now: float) -> Supervision:
     """Give what is to run at first; the next event starts it."""
-    first = tuple(Slot(name=role.value, role=role) for role in others)
-    return _grown(Supervision(life=life, slots=first), instances)
+    first = tuple(Slot(name=role.value, role=role, made_at=now) for role in others)
+    return _grown(Supervision(life=life, slots=first), instances, now)
 
 
 def handle(known: Supervision, event: Event, *, now: float, patience: Patience) -> _Step:
@@ -58,40 +58,40 @@ def _taken_in(known: Supervision, event: Event, now: float, patience: Patience) 
         case Restart():
             return _to_roll(known, event.slots)
         case Launch() | Terminate() | Scale():
-            return _resized(known, event)
+            return _resized(known, event, now)
         case _:
             return known
 
 
-def _resized(known: Supervision, event: Launch | Terminate | Scale) -> Supervision:
+def _resized(known: Supervision, event: Launch | Terminate | Scale, now: float) -> Supervision:
     """Add instances or let some go."""
     if isinstance(event, Scale):
-        return _sized(known, event.instances)
+        return _sized(known, event.instances, now)
     if isinstance(event, Launch):
         there = any(slot.order == event.name for slot in known.slots)
-        return known if there else _grown(known, 1, order=event.name)
+        return known if there else _grown(known, 1, now, order=event.name)
     slot = known.slot_of(event.id) or known.named(event.id)
     if slot is None or slot.role is not Role.GATEWAY:
         return known
     return known.put(replace(slot, wanted=False))
 
 
-def _grown(known: Supervision, count: int, *, order: str = "") -> Supervision:
+def _grown(known: Supervision, count: int, now: float, *, order: str = "") -> Supervision:
     """Add instances, each under the lowest free number."""
     for _ in range(0 if known.stopping else count):
         taken = {slot.name for slot in known.slots}
         names = (f"{Role.GATEWAY}-{number}" for number in range(1, len(taken) + 2))
         name = next(name for name in names if name not in taken)
-        slot = Slot(name=name, role=Role.GATEWAY, order=order)
+        slot = Slot(name=name, role=Role.GATEWAY, order=order, made_at=now)
         known = replace(known, slots=(*known.slots, slot))
     return known
 
 
-def _sized(known: Supervision, count: int) -> Supervision:
+def _sized(known: Supervision, count: int, now: float) -> Supervision:
     """Add instances or take some away: first those that do not serve, then the youngest."""
     instances = known.instances()
     if count >= len(instances):
-        return _grown(known, count - len(instances))
+        return _grown(known, count - len(instances), now)
     ages = range(len(instances), 0, -1)
     ranked = sorted(zip(ages, instances, strict=True), key=lambda each: (each[1].serves, each[0]))
     for _, slot in ranked[: len(instances) - count]:

@@ -30,7 +30,7 @@ class Supervised(RuleBasedStateMachine):
 
     @initialize(instances=st.integers(1, 4))
     def begin(self, instances: int) -> None:
-        self.known = begin("ab", instances=instances, others=(Role.MASTER,))
+        self.known = begin("ab", instances=instances, others=(Role.MASTER,), now=0.0)
         self.now = 0.0
         self.alive: dict[str, str] = {}
         self.told: set[str] = set()

@@ -24,7 +24,7 @@ class Watched:
     """A supervision with a clock of its own."""
 
     def __init__(self, instances: int = 2, others: tuple[Role, ...] = ()) -> None:
-        self.known = begin("ab", instances=instances, others=others)
+        self.known = begin("ab", instances=instances, others=others, now=100.0)
         self.now = 100.0
 
     def after(self, event: Event, *, wait_s: float = 0.0) -> tuple[Action, ...]:
