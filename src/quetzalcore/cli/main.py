@@ -18,6 +18,7 @@ import typer
 import quetzalcore
 from quetzalcore.cli import (
     accounts,
+    balancer,
     cost,
     demo,
     doctor,
@@ -56,6 +57,7 @@ app.command("submit")(jobs.submit)
 app.command("gateway")(roles.gateway)
 app.command("master")(roles.master)
 app.command("worker")(roles.worker)
+app.command("balancer")(balancer.balancer)
 app.add_typer(accounts.user_app, name="user")
 app.add_typer(accounts.key_app, name="key")
 app.command("doctor")(doctor.doctor)

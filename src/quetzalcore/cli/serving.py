@@ -23,7 +23,14 @@ from quetzalcore.gateway.master_app import create_master_app
 from quetzalcore.identity.bootstrap import bootstrap
 from quetzalcore.settings import Settings
 
-__all__ = ["serve_gateway", "serve_head", "serve_master", "serve_platform", "serve_worker"]
+__all__ = [
+    "serve_gateway",
+    "serve_head",
+    "serve_master",
+    "serve_platform",
+    "serve_worker",
+    "until_told",
+]
 
 log = structlog.get_logger("quetzalcore")
 _BESIDE_OTHERS = ServeOptions(signals=False)
@@ -47,7 +54,7 @@ async def serve_platform(settings: Settings, files: HostFiles) -> None:
             _announce(files, urls, serving),
         )
         try:
-            await _until_told(*work)
+            await until_told(*work)
         finally:
             files.forget()
             await engine.shut_down()
@@ -61,7 +68,7 @@ async def serve_gateway(settings: Settings, files: HostFiles) -> None:
     async with open_platform(settings, files) as platform:
         await bootstrap(platform.identity, files.root, now=now())
         log.info("gateway.starting", url=_url(front))
-        await _until_told(serve(_gateway(platform, front), front, _BESIDE_OTHERS))
+        await until_told(serve(_gateway(platform, front), front, _BESIDE_OTHERS))
 
 
 async def serve_master(settings: Settings, files: HostFiles) -> None:
@@ -71,7 +78,7 @@ async def serve_master(settings: Settings, files: HostFiles) -> None:
     async with open_platform(settings, files) as platform, open_engine(settings, files) as engine:
         master = platform.master(engine)
         log.info("master.starting", url=_url(back))
-        await _until_told(serve(_master_app(platform, master), back, _BESIDE_OTHERS), master.run())
+        await until_told(serve(_master_app(platform, master), back, _BESIDE_OTHERS), master.run())
 
 
 async def serve_head(settings: Settings, files: HostFiles) -> None:
@@ -81,7 +88,7 @@ async def serve_head(settings: Settings, files: HostFiles) -> None:
     _configure(settings)
     async with run_head(settings, files) as address:
         log.info("head.ready", address=address)
-        await _until_told(_for_ever())
+        await until_told(_for_ever())
 
 
 async def serve_worker(settings: Settings, files: HostFiles) -> None:
@@ -89,7 +96,7 @@ async def serve_worker(settings: Settings, files: HostFiles) -> None:
     from quetzalcore.cli.clustering import work_for  # noqa: PLC0415 -- Ray, an extra
 
     _configure(settings)
-    await _until_told(work_for(settings, files))
+    await until_told(work_for(settings, files))
 
 
 def _gateway(platform: Platform, listener: socket.socket) -> FastAPI:
@@ -121,7 +128,7 @@ async def _for_ever() -> None:
     await asyncio.Event().wait()
 
 
-async def _until_told(*work: Coroutine[Any, Any, None]) -> None:
+async def until_told(*work: Coroutine[Any, Any, None]) -> None:
     """Do several things until a signal comes or one of them ends, which none should; then end them all."""
     tasks = [asyncio.create_task(each) for each in work]
     stop = asyncio.Event()
