@@ -153,6 +153,8 @@ class ScalingState:
     """What is remembered from one decision to the next.
 
     ``manual_count`` is what an operator asked for at ``manual_at``; it wins until ``manual_until``.
+    ``strained_count`` members were too few for ``strained_rate_per_s``: a set does not shrink to them again before less
+    comes in, however calm it looks with more.
     """
 
     last_up_at: dt.datetime | None = None
@@ -160,6 +162,9 @@ class ScalingState:
     manual_count: int | None = None
     manual_at: dt.datetime | None = None
     manual_until: dt.datetime | None = None
+    manual_by: str = ""
+    strained_count: int | None = None
+    strained_rate_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +177,17 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleUp:
-    """Members to add."""
+    """Members to add.
+
+    ``forced`` where the bounds ask for them: no cooldown begins. ``strained_count`` and ``strained_rate_per_s`` say
+    under which load how many were too few.
+    """
 
     launches: tuple[Launch, ...]
     reason: str
+    forced: bool = False
+    strained_count: int | None = None
+    strained_rate_per_s: float | None = None
 
     @property
     def count(self) -> int:
@@ -185,10 +197,11 @@ class ScaleUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleDown:
-    """Members to drain and remove, by id."""
+    """Members to drain and remove, by id; ``forced`` where the bounds ask for it: no cooldown begins."""
 
     members: tuple[str, ...]
     reason: str
+    forced: bool = False
 
     @property
     def count(self) -> int:
