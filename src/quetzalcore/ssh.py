@@ -11,13 +11,22 @@ from pathlib import Path
 
 from quetzalcore.errors import BadParameter, Retryable
 
-__all__ = ["RemoteResult", "SshAccess", "SshUnreachable", "run_on", "ssh_command"]
+__all__ = [
+    "RemoteResult",
+    "SshAccess",
+    "SshUnreachable",
+    "hang_up",
+    "hang_up_command",
+    "run_on",
+    "ssh_command",
+]
 
 _HOST = re.compile(
     r"(?:[A-Za-z0-9_][\w.-]*@)?(?:[A-Za-z0-9_][\w.-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.%\w]*)"
 )
 _OWN_FAILURE = 255
 _SHOWN = 500
+_KEPT_S = 60
 
 
 class SshUnreachable(Retryable):
@@ -31,7 +40,9 @@ class SshUnreachable(Retryable):
 class SshAccess:
     """How hosts are reached; what is empty or None is left to the user's own SSH configuration.
 
-    Host keys are always checked: a host that is not in a known-hosts file is refused.
+    Host keys are always checked: a host that is not in a known-hosts file is refused. With a ``control_folder``
+    (a short path that only we may enter) commands to one host share a connection, which is kept for a while
+    or until ``hang_up``.
     """
 
     user: str = ""
@@ -39,6 +50,7 @@ class SshAccess:
     identity_file: Path | None = None
     known_hosts_file: Path | None = None
     connect_timeout_s: float = 10.0
+    control_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,12 @@ class RemoteResult:
         """The end of what it complained of, on one line."""
         text = (self.stderr or self.stdout).decode(errors="replace")
         return " ".join(text.split())[-_SHOWN:]
+
+
+def hang_up_command(host: str, access: SshAccess) -> tuple[str, ...]:
+    """Build the command line that ends the shared connection to a host."""
+    *command, _ = ssh_command(host, (), access)
+    return (command[0], "-O", "exit", *command[1:])
 
 
 def ssh_command(host: str, remote: Sequence[str], access: SshAccess) -> tuple[str, ...]:
@@ -77,6 +95,11 @@ def ssh_command(host: str, remote: Sequence[str], access: SshAccess) -> tuple[st
             f'UserKnownHostsFile="{access.known_hosts_file}"',
             "GlobalKnownHostsFile=/dev/null",
         ]
+    if access.control_folder is not None:
+        options += [
+            *("ControlMaster=auto", f"ControlPersist={_KEPT_S}"),
+            f'ControlPath="{access.control_folder}/%C"',
+        ]
     if access.identity_file is not None:
         options += ["IdentitiesOnly=yes", f'IdentityFile="{access.identity_file}"']
     return (
@@ -86,6 +109,16 @@ def ssh_command(host: str, remote: Sequence[str], access: SshAccess) -> tuple[st
         *(("-p", str(access.port)) if access.port is not None else ()),
         *("--", host, shlex.join(remote)),
     )
+
+
+async def hang_up(hosts: Sequence[str], *, access: SshAccess) -> None:
+    """End shared connections; where there is none, nothing happens."""
+    quiet = asyncio.subprocess.DEVNULL
+    for host in hosts:
+        process = await asyncio.create_subprocess_exec(
+            *hang_up_command(host, access), stdin=quiet, stdout=quiet, stderr=quiet
+        )
+        await process.wait()
 
 
 async def run_on(

@@ -55,24 +55,36 @@ def answers(path: Path) -> bool:
 
 
 @contextmanager
-def running_engine(*, arguments: tuple[str, ...] = NO_NETWORK) -> Iterator[DockerEngine]:
-    """Give the host's engine; where none runs, start one with everything of its own and end it by its pid."""
+def running_engine(
+    *,
+    arguments: tuple[str, ...] = NO_NETWORK,
+    within: tuple[str, ...] = (),
+    images: Path | None = None,
+) -> Iterator[DockerEngine]:
+    """Give the host's engine; where none runs, start one with everything of its own and end it by its pid.
+
+    ``within`` is a command that starts it elsewhere, say in a network namespace; ``images`` a folder in which
+    its images stay for the next time.
+    """
     if answers(HOST_SOCKET):
         yield DockerEngine(socket=HOST_SOCKET)
         return
-    with _own_engine(arguments) as engine:
+    with _own_engine(arguments, within, images) as engine:
         yield engine
 
 
 @contextmanager
-def _own_engine(arguments: tuple[str, ...]) -> Iterator[DockerEngine]:
+def _own_engine(
+    arguments: tuple[str, ...], within: tuple[str, ...], images: Path | None
+) -> Iterator[DockerEngine]:
     program = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.fail("dockerd is missing: apt-get install docker.io")
     folder = Path(tempfile.mkdtemp(prefix="qz-docker-"))  # short: a socket's path has 108 bytes
     path, log = folder / "docker.sock", folder / "log"
     command = (
-        *(program, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
+        *(*within, program),
+        *("--data-root", str(images or folder / "data"), "--exec-root", str(folder / "exec")),
         *("--pidfile", str(folder / "pid"), "--host", f"unix://{path}", *arguments),
     )
     with log.open("wb") as file:

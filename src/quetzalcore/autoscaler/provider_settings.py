@@ -212,8 +212,8 @@ class HostsSettings(_Strict):
     connect_timeout_s: float = Field(default=10.0, gt=0)
     folder: str = Field(
         default="/var/lib/quetzalcore/worker",
-        pattern=r"^/",
-        description="Kept on each host: mark, variables, log.",
+        min_length=1,
+        description="Kept on each host: mark, variables, log. Relative: where logins begin.",
     )
     unit: str = "quetzalcore-hv"
     command: tuple[str, ...] = Field(

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.autoscaler_providers.grounds.docker import DockerGround
 from tests.integration.autoscaler_providers.grounds.ground import Ground
+from tests.integration.autoscaler_providers.grounds.hosts import HostsGround
 from tests.integration.autoscaler_providers.grounds.nowhere import FakeGround, LocalGround
 from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
     docker_engine,
     imported,
     tiny_root,
 )
+from tests.servers.sshd import ssh_server  # noqa: F401 -- a fixture
 
 Request = pytest.FixtureRequest
 _numbers = itertools.count(1)
@@ -46,8 +48,14 @@ def local_ground(tmp_path) -> LocalGround:
     return LocalGround(tmp_path)
 
 
+@pytest.fixture
+def hosts_ground(ssh_server) -> HostsGround:  # noqa: F811 -- the fixture
+    """Give three free hosts."""
+    return HostsGround(ssh_server)
+
+
 @pytest.fixture(
-    params=["fake", "local", pytest.param("docker", marks=pytest.mark.docker)],
+    params=["fake", "local", "hosts", pytest.param("docker", marks=pytest.mark.docker)],
 )
 def ground(request: Request) -> Ground:
     """Give a place without machines."""
