@@ -62,6 +62,10 @@ class RotatingFile:
         self._size = os.fstat(fresh).st_size
         self._line_open = False
 
+    def fileno(self) -> int:
+        """Give the descriptor of the file that is written now."""
+        return self._descriptor
+
     def close(self) -> None:
         """Write no more."""
         os.close(self._descriptor)

@@ -1,0 +1,113 @@
+"""The supervisor's process: light, for it lives as long as the platform; ``quetzal up --instances`` becomes it.
+
+It is started by its module's name, not through the command line, which would load what it never needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import secrets
+import sys
+import time
+
+from quetzalcore.errors import QuetzalError
+from quetzalcore.ops.control_server import control_socket
+from quetzalcore.ops.log_files import RotatingFile
+from quetzalcore.ops.plan import SupervisorPlan
+from quetzalcore.ops.supervisor import Clocks, Supervisor
+
+__all__ = ["main"]
+
+_LOCK = "supervisor.lock"
+_NOTE = "platform.json"
+_SERVICE = "platform"
+_STDERR = 2
+
+log = logging.getLogger("quetzalcore.supervisor")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Supervise until told to stop; a second supervisor of the same folder leaves at once."""
+    parser = argparse.ArgumentParser(prog="quetzal-supervisor")
+    parser.add_argument("--plan", required=True, help="SupervisorPlan as JSON")
+    plan = SupervisorPlan.of_json(parser.parse_args(arguments).plan)
+    own_log = _log_to(plan)
+    lock = os.open(plan.run / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until the process is gone
+    except BlockingIOError:
+        log.error("another supervisor runs in %s", plan.run)  # noqa: TRY400 -- no news to anybody
+        return 1
+    try:
+        asyncio.run(_supervise(plan, own_log))
+    except QuetzalError as error:
+        log.error("%s", error)  # noqa: TRY400 -- it says what to do; a traceback would hide it
+        return 1
+    return 0
+
+
+async def _supervise(plan: SupervisorPlan, own_log: RotatingFile | None) -> None:
+    supervisor = Supervisor(
+        plan,
+        os.environ,
+        life=secrets.token_hex(3),
+        clocks=Clocks(monotonic=time.monotonic, wall=time.time),
+        on_ready=lambda: _note(plan, supervisor),
+    )
+    if own_log is not None:
+        supervisor.logs[_SERVICE] = own_log
+    async with control_socket(supervisor):
+        try:
+            await supervisor.run()
+        finally:
+            (plan.run / _NOTE).unlink(missing_ok=True)
+    log.info("everything has ended")
+
+
+def _note(plan: SupervisorPlan, supervisor: Supervisor) -> None:
+    """Write down where the platform answers, now that it does."""
+    note = {
+        "pid": os.getpid(),
+        "started_at": plan.started_at,
+        "url": supervisor.sockets.url,
+        "master_url": supervisor.sockets.master_url,
+    }
+    draft = plan.run / f"{_NOTE}.{os.getpid()}"
+    draft.write_text(json.dumps(note), encoding="utf-8")
+    draft.replace(plan.run / _NOTE)
+    log.info("the platform is ready at %s", supervisor.sockets.url)
+
+
+def _log_to(plan: SupervisorPlan) -> RotatingFile | None:
+    """Log to stderr; where that is the platform's log, keep it from growing without end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    path = plan.logs / f"{_SERVICE}.log"
+    if not path.is_file() or not os.path.samestat(os.fstat(_STDERR), path.stat()):
+        return None
+    file = RotatingFile(path, most_bytes=plan.log_bytes)
+    logging.getLogger().handlers[:] = [_RotatingHandler(file)]
+    return file
+
+
+class _RotatingHandler(logging.Handler):
+    """Writes lines to a rotating file, and lets stderr follow it."""
+
+    def __init__(self, file: RotatingFile) -> None:
+        super().__init__()
+        self._file = file
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self._file.write(f"{self.format(record)}\n".encode())
+        if not os.path.samestat(os.fstat(_STDERR), self._file.path.stat()):
+            os.dup2(self._file.fileno(), _STDERR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
