@@ -26,7 +26,13 @@ from quetzalcore.identity.limits import RateLimiter, parse_rules
 from quetzalcore.identity.model import Role
 from quetzalcore.identity.sql import open_identity_store
 from quetzalcore.jobs.model import JobRequest
-from quetzalcore.jobs.sql import SqlNodeBook, SqlUploads, open_ledger
+from quetzalcore.jobs.sql import (
+    SqlInstanceBook,
+    SqlNodeBook,
+    SqlScalingBook,
+    SqlUploads,
+    open_ledger,
+)
 from quetzalcore.jobs.stores.folder import FolderStore
 from quetzalcore.workloads.catalog import catalog
 
@@ -216,6 +222,8 @@ async def _serve(folder: Path) -> None:
             ledger=await open_ledger(database),
             uploads=SqlUploads(database),
             nodes=SqlNodeBook(database),
+            instances=SqlInstanceBook(database),
+            scaling=SqlScalingBook(database),
             store=FolderStore(folder / "artifacts"),
             identity=identity,
             limiter=RateLimiter(

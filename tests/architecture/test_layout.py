@@ -51,8 +51,9 @@ def test_the_root_holds_only_what_a_newcomer_needs() -> None:
         pytest.skip("not a git checkout")
     at_root = {line.split("/")[0] for line in listed.stdout.splitlines()}
     assert at_root <= {
-        ".ci", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-        "Makefile", "README.md", "benchmarks", "changes", "docs", "examples", "pyproject.toml",
+        ".ci", ".dockerignore", ".gitignore", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
+        "Makefile", "README.md", "benchmarks", "changes", "deploy", "docs", "examples",
+        "pyproject.toml",
         "requirements", "src", "tests",
     }  # fmt: skip
 

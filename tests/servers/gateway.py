@@ -40,8 +40,17 @@ from quetzalcore.jobs.ledger import (
 )
 from quetzalcore.jobs.memory import MemoryLedger
 from quetzalcore.jobs.memory_books import MemoryLeadership, MemoryNodeBook, MemoryUploads
+from quetzalcore.jobs.memory_scaling import MemoryInstanceBook, MemoryScalingBook
 from quetzalcore.jobs.model import Artifact, Failure, Node, Resources
-from quetzalcore.jobs.sql import SqlLeadership, SqlNodeBook, SqlUploads, open_ledger
+from quetzalcore.jobs.scaling import InstanceBook, ScalingBook
+from quetzalcore.jobs.sql import (
+    SqlInstanceBook,
+    SqlLeadership,
+    SqlNodeBook,
+    SqlScalingBook,
+    SqlUploads,
+    open_ledger,
+)
 from quetzalcore.jobs.stores.memory import MemoryStore
 from quetzalcore.jobs.uploads import UploadBook
 from quetzalcore.workloads.catalog import catalog
@@ -70,6 +79,8 @@ class _Books:
     nodes: NodeBook
     leadership: Leadership
     uploads: UploadBook
+    instances: InstanceBook
+    scaling: ScalingBook
     identity: IdentityStore
 
 
@@ -83,6 +94,8 @@ async def _books(database: Database | None) -> _Books:
             nodes=MemoryNodeBook(leadership),
             leadership=leadership,
             uploads=MemoryUploads(ledger.refers_to),
+            instances=MemoryInstanceBook(),
+            scaling=MemoryScalingBook(leadership),
             identity=MemoryIdentityStore(),
         )
     return _Books(
@@ -90,6 +103,8 @@ async def _books(database: Database | None) -> _Books:
         nodes=SqlNodeBook(database),
         leadership=SqlLeadership(database),
         uploads=SqlUploads(database),
+        instances=SqlInstanceBook(database),
+        scaling=SqlScalingBook(database),
         identity=await open_identity_store(database),
     )
 
@@ -122,6 +137,8 @@ class MemoryPlatform:
             ledger=books.ledger,
             uploads=books.uploads,
             nodes=books.nodes,
+            instances=books.instances,
+            scaling=books.scaling,
             store=MemoryStore(),
             identity=books.identity,
             limiter=RateLimiter("memory://", parse_rules(rules)),

@@ -27,9 +27,11 @@ from quetzalcore.identity.sql import SqlIdentityStore, open_identity_store
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.quota import Quota
 from quetzalcore.jobs.sql import (
+    SqlInstanceBook,
     SqlLeadership,
     SqlLedger,
     SqlNodeBook,
+    SqlScalingBook,
     SqlUploads,
     open_ledger,
 )
@@ -53,6 +55,8 @@ class Platform:
     database: Database
     ledger: SqlLedger
     nodes: SqlNodeBook
+    instances: SqlInstanceBook
+    scaling: SqlScalingBook
     leadership: SqlLeadership
     uploads: SqlUploads
     identity: SqlIdentityStore
@@ -68,6 +72,8 @@ class Platform:
             ledger=self.ledger,
             uploads=self.uploads,
             nodes=self.nodes,
+            instances=self.instances,
+            scaling=self.scaling,
             store=self.store,
             identity=self.identity,
             limiter=open_limiter(settings),
@@ -115,6 +121,8 @@ async def open_platform(settings: Settings, files: HostFiles) -> AsyncIterator[P
             database=database,
             ledger=ledger,
             nodes=SqlNodeBook(database),
+            instances=SqlInstanceBook(database),
+            scaling=SqlScalingBook(database),
             leadership=SqlLeadership(database),
             uploads=SqlUploads(database, quota=ledger.quota),
             identity=identity,

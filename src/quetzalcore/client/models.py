@@ -18,6 +18,15 @@ class ArtifactView(TypedDict, closed=True):
     sha256: str
 
 
+class BoundsView(TypedDict, closed=True):
+    """
+    The fewest and the most members.
+    """
+
+    least: int
+    most: int
+
+
 class CacheStats(TypedDict):
     """
     How often an answer was there already.
@@ -232,6 +241,28 @@ class InstallModule(TypedDict, closed=True):
     upload_id: str
 
 
+class InstanceView(TypedDict, closed=True):
+    """
+    A gateway instance as it last said of itself.
+    """
+
+    id: str
+    url: str
+    version: str
+    started_at: str
+    seen_at: str
+    draining: bool
+    cpu_percent: float
+    memory_mib: float
+    requests_per_s: float
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    open_requests: int
+    streams: int
+
+
 class JoinRequest(TypedDict, closed=True):
     """
     The host that wants to join.
@@ -314,6 +345,29 @@ class LoginRequest(TypedDict, closed=True):
     password: str
 
 
+class ManualView(TypedDict, closed=True):
+    """
+    What an operator asked for, and until when it wins.
+    """
+
+    count: int
+    until: str
+    by: str
+
+
+class MemberView(TypedDict, closed=True):
+    """
+    One worker or instance.
+    """
+
+    id: str
+    state: Literal["starting", "ready", "draining"]
+    shape: str
+    busy: int
+    idle_s: float
+    removable: bool
+
+
 class MicrolevellingConfig(TypedDict, closed=True):
     """
     Microlevelling is kept only where it narrows the crossovers, unless ``always`` is set.
@@ -378,6 +432,15 @@ class NewUserRequest(TypedDict, closed=True):
     tenant: str
     role: NotRequired[Literal["admin", "analyst", "client"]]
     password: NotRequired[str | None]
+
+
+class NextAllowedView(TypedDict, closed=True):
+    """
+    From when the set may grow and shrink by itself; null for at once.
+    """
+
+    up: NotRequired[str | None]
+    down: NotRequired[str | None]
 
 
 class Observation(TypedDict, closed=True):
@@ -484,6 +547,84 @@ class RetryRequest(TypedDict, closed=True):
     stage: NotRequired[str]
 
 
+class ScaleAnswer(TypedDict, closed=True):
+    """
+    How many members there will be; the leader brings them within seconds.
+    """
+
+    target: Literal["workers", "instances"]
+    count: int
+
+
+class ScaleRequest(TypedDict, closed=True):
+    """
+    More, fewer, or a number of members.
+    """
+
+    action: Literal["up", "down", "set"]
+    count: NotRequired[int]
+    target: NotRequired[Literal["workers", "instances"]]
+
+
+class ScalingChanges(TypedDict, closed=True):
+    """
+    Changes of a set's policy that hold at once; a null takes a change back.
+    """
+
+    changes: dict[str, bool | int | float | str | list[str] | None]
+
+
+class ScalingChangesView(TypedDict, closed=True):
+    """
+    The changes that hold for a set, over its settings.
+    """
+
+    target: Literal["workers", "instances"]
+    changes: dict[str, Any]
+
+
+class ScalingDecisionView(TypedDict, closed=True):
+    """
+    What the leader decided when it last looked; ``until`` says when what is held back may happen.
+    """
+
+    action: Literal["up", "down", "hold"]
+    count: int
+    reason: str
+    until: NotRequired[str | None]
+
+
+class ScalingRecordView(TypedDict, closed=True):
+    """
+    One decision that changed something, or tried to.
+    """
+
+    at: str
+    target: Literal["workers", "instances"]
+    action: Literal["up", "down", "replace"]
+    count: int
+    done: int
+    before: int
+    reason: str
+    by: str
+    note: str
+    metrics: dict[str, float | None]
+
+
+class ShapeView(TypedDict, closed=True):
+    """
+    A size of machine that the provider has; ``room`` is how many more it could give now.
+    """
+
+    name: str
+    cpus: float
+    memory_mib: int
+    vgpus: int
+    hourly_price: float
+    spot: bool
+    room: NotRequired[int | None]
+
+
 Stage: TypeAlias = Literal[
     "despike",
     "lag",
@@ -551,7 +692,7 @@ class SurveyInputs(TypedDict, closed=True):
 
 class SystemView(TypedDict, closed=True):
     """
-    How an instance is doing.
+    How an instance is doing, and what every instance that others reach last said of itself.
     """
 
     instance: str
@@ -568,6 +709,7 @@ class SystemView(TypedDict, closed=True):
     p95_ms: float
     p99_ms: float
     draining: bool
+    instances: list[InstanceView]
 
 
 class TargetConfig(TypedDict, closed=True):
@@ -695,6 +837,16 @@ class WasmRequest(TypedDict, closed=True):
     inputs: NotRequired[list[InputRef]]
     columns: NotRequired[dict[str, list[float | str | None]] | None]
     params: NotRequired[WasmParams]
+
+
+class WishView(TypedDict, closed=True):
+    """
+    What an operator asked for last.
+    """
+
+    count: int
+    at: str
+    by: str
 
 
 class ArtifactList(TypedDict, closed=True):
@@ -878,7 +1030,51 @@ class NodeView(TypedDict, closed=True):
     ready: bool
     active_vms: int
     warm_vms: int
+    cpu_percent: float
+    memory_percent: float
     seen_at: str | None
+
+
+class ScaledSetView(TypedDict, closed=True):
+    """
+    One scaled set as the leader saw it last.
+    """
+
+    at: str
+    count: int
+    expected: int
+    ready: int
+    starting: int
+    draining: int
+    bounds: BoundsView
+    metrics: dict[str, float | None]
+    decision: ScalingDecisionView
+    next_allowed: NextAllowedView
+    manual: NotRequired[ManualView | None]
+    leaving: dict[str, str]
+    shapes: list[ShapeView]
+    members: list[MemberView]
+    policy: dict[str, Any]
+    wish: NotRequired[WishView | None]
+    changes: dict[str, Any]
+
+
+class ScaledSetsView(TypedDict, closed=True):
+    """
+    Both sets; null for one that does not scale here.
+    """
+
+    workers: NotRequired[ScaledSetView | None]
+    instances: NotRequired[ScaledSetView | None]
+
+
+class ScalingStatus(TypedDict, closed=True):
+    """
+    How workers and instances scale, and what was decided lately, newest first.
+    """
+
+    targets: ScaledSetsView
+    history: list[ScalingRecordView]
 
 
 class UserList(TypedDict, closed=True):

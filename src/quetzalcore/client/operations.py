@@ -46,6 +46,13 @@ class Operations:
         answer: models.JobView = self._send("DELETE", f"/api/jobs/{_segment(job_id)}")
         return answer
 
+    def change_scaling(self, target: str, body: models.ScalingChanges) -> models.ScalingChangesView:
+        """Change a set's policy while all runs; restarts keep the changes, a null takes one back."""
+        answer: models.ScalingChangesView = self._send(
+            "PATCH", f"/api/autoscaler/policy/{_segment(target)}", body=body
+        )
+        return answer
+
     def cost_analysis(
         self,
         body: models.CostAnalysisRequest,
@@ -288,6 +295,16 @@ class Operations:
         )
         return answer
 
+    def scale(self, body: models.ScaleRequest) -> models.ScaleAnswer:
+        """Ask for more or fewer workers or instances; it wins over the policy until the next cooldown ends."""
+        answer: models.ScaleAnswer = self._send("POST", "/api/autoscaler/scale", body=body)
+        return answer
+
+    def scaling_status(self) -> models.ScalingStatus:
+        """Say how workers and instances scale: now, bounds, what comes next and why; for administrators."""
+        answer: models.ScalingStatus = self._send("GET", "/api/autoscaler/status")
+        return answer
+
     def submit_job(
         self,
         body: models.SubmitJob,
@@ -306,7 +323,7 @@ class Operations:
         return answer
 
     def system(self) -> models.SystemView:
-        """Say how this instance is doing; for administrators."""
+        """Say how this instance is doing, and every other that others reach; for administrators."""
         answer: models.SystemView = self._send("GET", "/api/system")
         return answer
 

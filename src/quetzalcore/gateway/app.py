@@ -22,6 +22,7 @@ from quetzalcore.gateway.problems import Problem, problem_of, problem_of_status
 from quetzalcore.gateway.routes import (
     accounts,
     artifacts,
+    autoscaler,
     cluster,
     events,
     jobs,
@@ -53,6 +54,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     system.public,
     system.admins,
     cluster.router,
+    autoscaler.router,
     cluster.join,
     accounts.login,
     accounts.own,

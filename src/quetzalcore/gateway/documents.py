@@ -20,11 +20,13 @@ from quetzalcore.jobs.model import (
     Resources,
     Usage,
 )
+from quetzalcore.jobs.scaling import InstanceReport
 from quetzalcore.jobs.uploads import Upload
 
 __all__ = [
     "artifact_document",
     "event_document",
+    "instance_document",
     "job_document",
     "job_summary",
     "key_document",
@@ -117,6 +119,15 @@ def node_document(node: Node) -> Document:
         "cpu_percent": node.cpu_percent,
         "memory_percent": node.memory_percent,
         "seen_at": _time(node.seen_at),
+    }
+
+
+def instance_document(report: InstanceReport) -> Document:
+    """Give what a gateway instance said of itself."""
+    return {
+        **dataclasses.asdict(report),
+        "started_at": _time(report.started_at),
+        "seen_at": _time(report.seen_at),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from typing import cast
@@ -38,11 +39,16 @@ class Gateway:
         self.began = time.monotonic()
         self.run_id = new_id()  # request ids are this and a number: unique, and cheaper than random
         self.numbers = itertools.count(1)
-        self.draining = False
+        self.leaving = asyncio.Event()
+
+    @property
+    def draining(self) -> bool:
+        """Whether it turns new requests away."""
+        return self.leaving.is_set()
 
     async def close(self) -> None:
         """End event streams and the task that feeds them."""
-        self.draining = True
+        self.leaving.set()
         await self.watcher.close()
 
 

@@ -37,6 +37,7 @@ class RequestFigures:
     """How the requests of the last minute went; times in milliseconds, 0 where there were none."""
 
     per_s: float
+    mean_ms: float
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -58,11 +59,12 @@ class RecentRequests:
         now = self._monotonic()
         recent = [(at, took) for at, took in self._ring if now - at <= _WINDOW_S]
         if not recent:
-            return RequestFigures(per_s=0.0, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0)
+            return RequestFigures(per_s=0.0, mean_ms=0.0, p50_ms=0.0, p95_ms=0.0, p99_ms=0.0)
         span_s = _WINDOW_S if len(recent) < _RECENT else max(now - recent[0][0], 1e-3)
         times = sorted(took for _, took in recent)
         return RequestFigures(
             per_s=round(len(recent) / span_s, 2),
+            mean_ms=round(1000 * sum(times) / len(times), 3),
             p50_ms=_quantile_ms(times, 0.5),
             p95_ms=_quantile_ms(times, 0.95),
             p99_ms=_quantile_ms(times, 0.99),

@@ -13,6 +13,7 @@ from quetzalcore.identity.model import Principal
 from quetzalcore.identity.store import IdentityStore
 from quetzalcore.jobs.artifacts import ArtifactStore
 from quetzalcore.jobs.ledger import JobLedger, NodeBook
+from quetzalcore.jobs.scaling import InstanceBook, ScalingBook
 from quetzalcore.jobs.uploads import UploadBook
 from quetzalcore.workloads.kind import Kind
 from quetzalcore.workloads.reuse import data_versions
@@ -76,6 +77,8 @@ class GatewayParts:
     ledger: JobLedger
     uploads: UploadBook
     nodes: NodeBook
+    instances: InstanceBook
+    scaling: ScalingBook
     store: ArtifactStore
     identity: IdentityStore
     limiter: Limiter

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, StringConstraints
 from pydantic.config import JsonDict
 
+from quetzalcore.gateway.scaling_schemas import InstanceView
+
 __all__ = [
     "ArtifactList",
     "ArtifactView",
@@ -540,7 +542,7 @@ class JoinView(_View):
 
 
 class SystemView(_View):
-    """How an instance is doing."""
+    """How an instance is doing, and what every instance that others reach last said of itself."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -560,6 +562,7 @@ class SystemView(_View):
                 "p95_ms": 4.8,
                 "p99_ms": 12.0,
                 "draining": False,
+                "instances": [],
             }
         },
     )
@@ -578,6 +581,7 @@ class SystemView(_View):
     p95_ms: float
     p99_ms: float
     draining: bool
+    instances: list[InstanceView]
 
 
 class Component(_View):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -36,6 +36,8 @@ class ServeOptions:
         Connections that have not sent a request's headers by then are closed.
     drain_s : float
         How long it still takes requests after it was asked to end, while ``/ready`` says no.
+    settle_s : float
+        How long connections that were taken last may still send their request, once no more are taken.
     shutdown_s : float
         How long requests that run may take to end after that.
     certificate, private_key : str
@@ -47,6 +49,7 @@ class ServeOptions:
     signals: bool = True
     header_s: float = 10.0
     drain_s: float = 0.0
+    settle_s: float = 0.0
     shutdown_s: int = 20
     certificate: str = ""
     private_key: str = ""
@@ -79,18 +82,22 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(
     app: Starlette,
-    listener: socket.socket,
+    listener: socket.socket | Sequence[socket.socket],
     options: ServeOptions | None = None,
     *,
     on_ready: Callable[[], None] | None = None,
+    hurry: asyncio.Event | None = None,
 ) -> None:
     """Serve until a signal comes or the task is cancelled; requests that run end first.
 
-    The socket is closed at the end. A second cancellation does not wait for draining or for requests.
+    The sockets are closed at the end. Once ``hurry`` is set nobody waits for draining; a second cancellation does
+    not wait for requests either.
     """
     options = options or ServeOptions()
     server = _Server(_config(app, options), on_ready)
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="http-server")
+    listeners = [listener] if isinstance(listener, socket.socket) else list(listener)
+    running = asyncio.create_task(server.serve(sockets=listeners), name="http-server")
+    ending = _Ending(app, server, running, options, hurry or asyncio.Event())
     stop = asyncio.Event()
     try:
         with _signals(stop, wanted=options.signals):
@@ -99,24 +106,39 @@ async def serve(
                 await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 stopped.cancel()
-            await _end(app, server, running, options.drain_s)
+            await ending.run()
     except asyncio.CancelledError:
-        await _end(app, server, running, options.drain_s)
+        await ending.run()
         raise
 
 
-async def _end(
-    app: Starlette, server: uvicorn.Server, running: asyncio.Task[None], drain_s: float
-) -> None:
-    """Turn away, let requests end, stop."""
-    gateway: Gateway | None = getattr(app.state, "gateway", None)
-    if gateway is not None and not running.done():
-        gateway.draining = True
-        _log.info("gateway.draining", instance=gateway.config.instance)
-        await asyncio.sleep(drain_s)
-        await gateway.close()
-    server.should_exit = True
-    await running
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a server ends: it turns away, takes no more connections, lets requests end, and stops."""
+
+    app: Starlette
+    server: uvicorn.Server
+    running: asyncio.Task[None]
+    options: ServeOptions
+    hurry: asyncio.Event
+
+    async def run(self) -> None:
+        gateway: Gateway | None = getattr(self.app.state, "gateway", None)
+        if gateway is not None and not self.running.done():
+            gateway.leaving.set()
+            _log.info("gateway.draining", instance=gateway.config.instance)
+            await self._wait(self.options.drain_s)
+            if self.options.settle_s and self.server.started:
+                for each in self.server.servers:
+                    each.close()
+                await self._wait(self.options.settle_s)
+            await gateway.close()
+        self.server.should_exit = True
+        await self.running
+
+    async def _wait(self, longest_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.hurry.wait(), longest_s)
 
 
 def _config(app: Starlette, options: ServeOptions) -> uvicorn.Config:

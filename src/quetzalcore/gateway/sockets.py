@@ -32,7 +32,7 @@ from quetzalcore.jobs.model import TERMINAL, EventType
 __all__ = ["serve_socket"]
 
 _POLICY = 1008
-_GOING_AWAY = 1001
+_RESTARTING = 1012  # this instance leaves; another one serves
 _TRY_LATER = 1013
 _LONGEST_MESSAGE = 4096
 
@@ -108,7 +108,9 @@ class _Session:
             await asyncio.gather(*tasks, return_exceptions=True)
             if self._socket.application_state is WebSocketState.CONNECTED:
                 with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-                    await self._socket.close(_GOING_AWAY)
+                    await self._socket.close(
+                        _RESTARTING if self._gateway.watcher.closed else _POLICY
+                    )
 
     async def _stay_welcome(self) -> None:
         """Return when the key or session is no longer valid, or the instance ends."""

@@ -53,7 +53,7 @@ def test_an_instance_that_leaves_is_not_ready_but_alive() -> None:
     async def conversation(platform: MemoryPlatform, client: httpx.AsyncClient) -> None:
         assert (await client.get("/ready")).status_code == 200
         gateway = client._transport.app.state.gateway  # type: ignore[attr-defined]  # httpx's own
-        gateway.draining = True
+        gateway.leaving.set()
         answer = await client.get("/ready")
         assert answer.status_code == 503
         assert answer.headers["connection"] == "close"

@@ -12,7 +12,7 @@ from tests.servers.gateway import MemoryPlatform, talk
 from quetzalcore.gateway import openapi_document
 
 # Routes with ids whose things belong to no tenant, or whose right is in the id itself.
-_ELSEWHERE = {"drain_node", "disable_user", "get_blob", "put_blob"}
+_ELSEWHERE = {"change_scaling", "drain_node", "disable_user", "get_blob", "put_blob"}
 
 
 @dataclass(frozen=True)

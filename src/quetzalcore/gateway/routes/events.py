@@ -24,6 +24,7 @@ from quetzalcore.jobs.model import TERMINAL, Event, EventType, Job
 __all__ = ["router"]
 
 _RETRY = b"retry: 2000\n\n"
+_ELSEWHERE = b"retry: 200\n\n"  # this instance leaves; the next one says 2000 again
 _HEARTBEAT = b": still here\n\n"
 _EXAMPLE = (
     'id: 3\nevent: progress\ndata: {"type":"progress","job_id":"01kaj3v7q4h2m8s0c5x9tzy6wd",'
@@ -90,6 +91,7 @@ async def _stream(gateway: Gateway, request: Request, job: Job, after: int) -> A
                 yield b"".join(map(_message, events)) or _HEARTBEAT
                 if await _over(gateway, request, job, subscription, events):
                     return
+            yield _ELSEWHERE
     except QuetzalError:
         return  # the client resumes by Last-Event-ID and is told then
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from quetzalcore.gateway.answers import COMMON, SECURED, problems
+from quetzalcore.gateway.documents import instance_document
 from quetzalcore.gateway.guard import Access, guarded
 from quetzalcore.gateway.instance import gateway_of
 from quetzalcore.gateway.problems import Unavailable
@@ -74,8 +75,9 @@ async def metrics(request: Request) -> Response:
 
 @admins.get("/api/system", operation_id="system", response_model=SystemView)
 async def system(request: Request) -> Response:
-    """Say how this instance is doing; for administrators."""
+    """Say how this instance is doing, and every other that others reach; for administrators."""
     gateway = gateway_of(request)
+    instances = await gateway.parts.instances.list()
     figures = gateway.metrics.recent.figures()
     with _PROCESS.oneshot():
         cpu, memory = _PROCESS.cpu_percent(), _PROCESS.memory_info().rss / _MIB
@@ -95,5 +97,6 @@ async def system(request: Request) -> Response:
             "p95_ms": figures.p95_ms,
             "p99_ms": figures.p99_ms,
             "draining": gateway.draining,
+            "instances": [instance_document(each) for each in instances],
         }
     )
