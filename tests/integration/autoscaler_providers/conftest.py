@@ -9,12 +9,14 @@ import pytest
 from tests.integration.autoscaler_providers.grounds.docker import DockerGround
 from tests.integration.autoscaler_providers.grounds.ground import Ground
 from tests.integration.autoscaler_providers.grounds.hosts import HostsGround
+from tests.integration.autoscaler_providers.grounds.kubernetes import KubernetesGround
 from tests.integration.autoscaler_providers.grounds.nowhere import FakeGround, LocalGround
 from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
     docker_engine,
     imported,
     tiny_root,
 )
+from tests.servers.kubernetes_api import kubernetes_api  # noqa: F401 -- a fixture
 from tests.servers.sshd import ssh_server  # noqa: F401 -- a fixture
 
 Request = pytest.FixtureRequest
@@ -54,8 +56,20 @@ def hosts_ground(ssh_server) -> HostsGround:  # noqa: F811 -- the fixture
     return HostsGround(ssh_server)
 
 
+@pytest.fixture
+def kubernetes_ground(kubernetes_api, tmp_path) -> KubernetesGround:  # noqa: F811 -- the fixture
+    """Give a RayCluster without workers."""
+    return KubernetesGround(kubernetes_api, tmp_path)
+
+
 @pytest.fixture(
-    params=["fake", "local", "hosts", pytest.param("docker", marks=pytest.mark.docker)],
+    params=[
+        "fake",
+        "local",
+        "hosts",
+        "kubernetes",
+        pytest.param("docker", marks=pytest.mark.docker),
+    ],
 )
 def ground(request: Request) -> Ground:
     """Give a place without machines."""
