@@ -8,20 +8,25 @@ import pwd
 import resource
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quetzalcore.cli.clock import now
 from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cli.inherited import Inherited
 from quetzalcore.cli.logs import configure_logs
 from quetzalcore.errors import BadParameter
 from quetzalcore.ops.balancer_options import BalancerOptions, Limits, Tls
 from quetzalcore.settings import Settings, with_options
 
+if TYPE_CHECKING:
+    from quetzalcore.ops.nginx import Nginx
+
 __all__ = ["balancer", "balancer_options"]
 
 _MOST_CONNECTIONS = 4096
+_LOOK_S = 0.1
 
 
 def balancer(
@@ -38,6 +43,7 @@ def balancer(
     acme: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where certbot --webroot writes.")
     ] = None,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run nginx before the gateway instances until stopped; it follows them as they come and go.
 
@@ -46,7 +52,8 @@ def balancer(
     settings = with_options(context.obj, tls_port=tls_port)
     files = HostFiles.of(settings)
     listeners = tuple(listen or (f"{settings.host}:{settings.port}",))
-    asyncio.run(_serve(settings, files, listeners, (certbot or "", acme)))
+    inherited = Inherited(ready_fd=ready_fd)
+    asyncio.run(_serve(settings, files, listeners, (certbot or "", acme), inherited))
 
 
 async def balancer_options(
@@ -122,6 +129,7 @@ async def _serve(
     files: HostFiles,
     listen: tuple[str, ...],
     certificate: tuple[str, Path | None],
+    inherited: Inherited,
 ) -> None:
     from quetzalcore.cli.serving import until_told  # noqa: PLC0415 -- heavy
     from quetzalcore.database import open_database  # noqa: PLC0415 -- heavy
@@ -138,7 +146,18 @@ async def _serve(
     database = await open_database(settings.database_url or files.ledger_url)
     try:
         await open_ledger(database)  # its tables
-        await until_told(Balancing(SqlInstanceBook(database), nginx, clock=now).run())
+        await until_told(
+            Balancing(SqlInstanceBook(database), nginx, clock=now).run(),
+            _say_ready(nginx, inherited),
+        )
     finally:
         await nginx.stop()
         await database.close()
+
+
+async def _say_ready(nginx: Nginx, inherited: Inherited) -> None:
+    """Say so once nginx answers."""
+    while not await nginx.serves():  # noqa: ASYNC110 -- nginx is asked
+        await asyncio.sleep(_LOOK_S)
+    inherited.say_ready(os.environ.get("NOTIFY_SOCKET", ""))
+    await asyncio.Event().wait()

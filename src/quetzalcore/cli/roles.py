@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from quetzalcore.cli.host_files import HostFiles
+from quetzalcore.cli.inherited import Inherited
 from quetzalcore.errors import BadParameter
 from quetzalcore.settings import with_options
 
 __all__ = ["gateway", "master", "worker"]
+
+_HIDDEN = typer.Option(hidden=True)  # what a supervisor hands to its children
 
 
 def gateway(
@@ -19,6 +22,13 @@ def gateway(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    drain: Annotated[
+        float, typer.Option(help="Seconds for which it still serves after being told to end.")
+    ] = 0.0,
+    instance: Annotated[str, _HIDDEN] = "",
+    fd: Annotated[int | None, _HIDDEN] = None,
+    shared_fd: Annotated[int | None, _HIDDEN] = None,
+    ready_fd: Annotated[int | None, _HIDDEN] = None,
 ) -> None:
     """Run one gateway instance until stopped; any number may share a database and an artifact store.
 
@@ -27,7 +37,10 @@ def gateway(
     from quetzalcore.cli.serving import serve_gateway  # noqa: PLC0415 -- heavy
 
     settings = with_options(context.obj, host=host, port=port)
-    asyncio.run(serve_gateway(settings, HostFiles.of(settings)))
+    inherited = Inherited(
+        instance=instance, fd=fd, shared_fd=shared_fd, ready_fd=ready_fd, drain_s=drain
+    )
+    asyncio.run(serve_gateway(settings, HostFiles.of(settings), inherited))
 
 
 def master(
@@ -39,6 +52,8 @@ def master(
     head_only: Annotated[
         bool, typer.Option("--head-only", help="Run only the Ray head; masters run elsewhere.")
     ] = False,
+    fd: Annotated[int | None, _HIDDEN] = None,
+    ready_fd: Annotated[int | None, _HIDDEN] = None,
 ) -> None:
     """Run one master until stopped; of several one leads and the others stand by.
 
@@ -48,7 +63,10 @@ def master(
 
     settings = with_options(context.obj, master_host=host, master_port=port, engine=engine)
     files = HostFiles.of(settings)
-    asyncio.run(serve_head(settings, files) if head_only else serve_master(settings, files))
+    inherited = Inherited(fd=fd, ready_fd=ready_fd)
+    asyncio.run(
+        serve_head(settings, files) if head_only else serve_master(settings, files, inherited)
+    )
 
 
 def worker(

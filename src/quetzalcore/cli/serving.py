@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import signal
 import socket
 from collections.abc import Coroutine, Iterator
@@ -16,10 +18,13 @@ from quetzalcore.cli.clock import now
 from quetzalcore.cli.composition import Platform, open_platform
 from quetzalcore.cli.engines import local_engine, open_engine
 from quetzalcore.cli.host_files import HostFiles
+from quetzalcore.cli.inherited import Inherited
 from quetzalcore.cli.logs import configure_logs
+from quetzalcore.cluster.engines.local import LocalEngine
 from quetzalcore.cluster.master import Master
 from quetzalcore.gateway import ServeOptions, create_app, listen, serve
 from quetzalcore.gateway.master_app import create_master_app
+from quetzalcore.gateway.presence import present
 from quetzalcore.identity.bootstrap import bootstrap
 from quetzalcore.settings import Settings
 
@@ -34,6 +39,7 @@ __all__ = [
 
 log = structlog.get_logger("quetzalcore")
 _BESIDE_OTHERS = ServeOptions(signals=False)
+_LOOK_S = 0.05
 
 
 async def serve_platform(settings: Settings, files: HostFiles) -> None:
@@ -61,24 +67,52 @@ async def serve_platform(settings: Settings, files: HostFiles) -> None:
     log.info("platform.stopped")
 
 
-async def serve_gateway(settings: Settings, files: HostFiles) -> None:
-    """Run one gateway instance until told to end."""
+async def serve_gateway(
+    settings: Settings, files: HostFiles, inherited: Inherited | None = None
+) -> None:
+    """Run one gateway instance until told to end: it drains at SIGTERM, and only finishes requests at SIGINT."""
     _configure(settings)
-    front = listen(settings.host, settings.port)
+    inherited = inherited or Inherited()
+    fronts = inherited.sockets() or [listen(settings.host, settings.port)]
+    options = ServeOptions(signals=False, drain_s=inherited.drain_s, settle_s=inherited.settle_s)
+    hurry, serving = asyncio.Event(), asyncio.Event()
     async with open_platform(settings, files) as platform:
         await bootstrap(platform.identity, files.root, now=now())
-        log.info("gateway.starting", url=_url(front))
-        await until_told(serve(_gateway(platform, front), front, _BESIDE_OTHERS))
+        url = _url(fronts[0])
+        name = f"gateway-{fronts[0].getsockname()[1]}-{secrets.token_hex(3)}"
+        app = _gateway(platform, fronts[0], instance=inherited.instance or name)
+        log.info("gateway.starting", url=url, instance=inherited.instance or name)
+        async with present(app.state.gateway, url):
+            await until_told(
+                serve(app, fronts, options, on_ready=serving.set, hurry=hurry),
+                _say_ready(inherited, serving, app),
+                hurry=hurry,
+            )
 
 
-async def serve_master(settings: Settings, files: HostFiles) -> None:
-    """Run one master until told to end; what runs on the nodes goes on for the next one."""
+async def serve_master(
+    settings: Settings, files: HostFiles, inherited: Inherited | None = None
+) -> None:
+    """Run one master until told to end; what runs on the nodes goes on for the next one.
+
+    A supervised one that is told by SIGINT is the last: this host's agents end with it.
+    """
     _configure(settings)
-    back = listen(settings.master_host, settings.master_port)
+    inherited = inherited or Inherited()
+    (back,) = inherited.sockets() or [listen(settings.master_host, settings.master_port)]
+    hurry, serving = asyncio.Event(), asyncio.Event()
     async with open_platform(settings, files) as platform, open_engine(settings, files) as engine:
         master = platform.master(engine)
         log.info("master.starting", url=_url(back))
-        await until_told(serve(_master_app(platform, master), back, _BESIDE_OTHERS), master.run())
+        app = _master_app(platform, master)
+        await until_told(
+            serve(app, back, _BESIDE_OTHERS, on_ready=serving.set),
+            _say_ready(inherited, serving),
+            master.run(),
+            hurry=hurry,
+        )
+        if hurry.is_set() and inherited.supervised and isinstance(engine, LocalEngine):
+            await engine.shut_down()
 
 
 async def serve_head(settings: Settings, files: HostFiles) -> None:
@@ -99,9 +133,9 @@ async def serve_worker(settings: Settings, files: HostFiles) -> None:
     await until_told(work_for(settings, files))
 
 
-def _gateway(platform: Platform, listener: socket.socket) -> FastAPI:
+def _gateway(platform: Platform, listener: socket.socket, *, instance: str = "") -> FastAPI:
     settings = platform.settings
-    instance = f"gateway-{listener.getsockname()[1]}"
+    instance = instance or f"gateway-{listener.getsockname()[1]}"
     join = None
     if settings.engine == "ray":
         from quetzalcore.cli.clustering import join_provider  # noqa: PLC0415 -- Ray, an extra
@@ -124,15 +158,29 @@ async def _announce(files: HostFiles, urls: tuple[str, str], serving: asyncio.Ev
     await _for_ever()
 
 
+async def _say_ready(
+    inherited: Inherited, serving: asyncio.Event, app: FastAPI | None = None
+) -> None:
+    """Say so once the process listens and, for a gateway, once ``/ready`` would say so too."""
+    await serving.wait()
+    while app is not None and not await app.state.gateway.checkup.ready():  # noqa: ASYNC110 -- the ledger is asked
+        await asyncio.sleep(_LOOK_S)
+    inherited.say_ready(os.environ.get("NOTIFY_SOCKET", ""))
+    await _for_ever()
+
+
 async def _for_ever() -> None:
     await asyncio.Event().wait()
 
 
-async def until_told(*work: Coroutine[Any, Any, None]) -> None:
-    """Do several things until a signal comes or one of them ends, which none should; then end them all."""
+async def until_told(*work: Coroutine[Any, Any, None], hurry: asyncio.Event | None = None) -> None:
+    """Do several things until a signal comes or one of them ends, which none should; then end them all.
+
+    ``hurry`` is set where the signal is SIGINT, then or while they end.
+    """
     tasks = [asyncio.create_task(each) for each in work]
     stop = asyncio.Event()
-    with _signals(stop):
+    with _signals(stop, hurry or asyncio.Event()):
         told = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({told, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -147,10 +195,15 @@ async def until_told(*work: Coroutine[Any, Any, None]) -> None:
 
 
 @contextmanager
-def _signals(stop: asyncio.Event) -> Iterator[None]:
+def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def hurried() -> None:
+        hurry.set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, hurried)
     try:
         yield
     finally:

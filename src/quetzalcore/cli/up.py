@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,16 +14,25 @@ import typer
 
 from quetzalcore.cli.console import note, print_json, say
 from quetzalcore.cli.host_files import HostFiles, Running
+from quetzalcore.cli.supervising import (
+    RUN,
+    become_supervisor,
+    failing,
+    stop_supervisor,
+    with_numbers,
+)
 from quetzalcore.errors import BadParameter, Permanent
+from quetzalcore.ops.log_files import read_lines
 from quetzalcore.settings import Settings, with_options
 
 __all__ = ["down", "logs", "start_in_background", "stop", "up"]
 
-_RUN = "from quetzalcore.cli.main import run; run()"
 _START_S = 60.0
-_STOP_S = 30.0
+_START_MANY_S = 180.0
+_STOP_S = 50.0
 _POLL_S = 0.02
 _SHOWN_LINES = 200
+_SILENCE = ["it said nothing"]
 
 
 class NotStarted(Permanent):
@@ -42,6 +50,10 @@ def up(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of the gateway.")] = None,
+    instances: Annotated[
+        int | None, typer.Option(min=1, help="Gateway processes, behind a load balancer.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Workers on this host.")] = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay here until stopped, log to stderr.")
     ] = False,
@@ -49,18 +61,21 @@ def up(
 ) -> None:
     """Start the platform on this host: gateway, master and worker, kept in one folder.
 
-    Example: quetzal up --port 8000
+    With numbers, every part is a process of its own under a supervisor, and they come and go with the load.
+
+    Example: quetzal up --instances 3 --workers 2
     """
     settings = with_options(context.obj, env=env, host=host, port=port)
-    if settings.engine != "local":
-        raise BadParameter(
-            "quetzal up keeps everything on this host, and the engine is set to ray",
-            hint="run quetzal gateway, quetzal master and quetzal worker, or unset QUETZAL_ENGINE",
-        )
+    _check_here(settings)
+    many = instances is not None or workers is not None
+    settings = with_numbers(context.obj, settings, instances=instances, workers=workers)
     files = HostFiles.of(settings)
     running = files.running()
     if running is not None:
         note(f"It runs already, as process {running.pid}.")
+    elif foreground and many:
+        environment = {**os.environ, **_as_environment(settings)}
+        become_supervisor(settings, files, environment, instances=instances or 1)
     elif foreground:
         from quetzalcore.cli.serving import serve_platform  # noqa: PLC0415 -- heavy
 
@@ -68,13 +83,22 @@ def up(
         return
     else:
         fresh = not files.credentials.exists()
-        running = start_in_background(settings, files)
+        numbers = ("--instances", str(instances or 1)) if many else ()
+        running = start_in_background(settings, files, *numbers)
         if fresh and not as_json:
             _show_credentials(files)
     if as_json:
         print_json({"url": running.url, "master_url": running.master_url, "pid": running.pid})
     else:
         say(f"Gateway: {running.url} (documentation at {running.url}/docs)")
+
+
+def _check_here(settings: Settings) -> None:
+    if settings.engine != "local":
+        raise BadParameter(
+            "quetzal up keeps everything on this host, and the engine is set to ray",
+            hint="run quetzal gateway, quetzal master and quetzal worker, or unset QUETZAL_ENGINE",
+        )
 
 
 def down(context: typer.Context) -> None:
@@ -84,10 +108,11 @@ def down(context: typer.Context) -> None:
     """
     files = HostFiles.of(context.obj)
     running = files.running()
-    if running is None:
+    if running is not None:
+        stop(running)
+    elif not stop_supervisor(files):
         note("Nothing runs here.")
         return
-    stop(running)
     say("Stopped.")
 
 
@@ -106,12 +131,12 @@ def logs(
     if not path.is_file():
         there = ", ".join(sorted(log.stem for log in files.logs.glob("*.log"))) or "none yet"
         raise BadParameter(f"there is no log {service!r}", hint=f"the logs are: {there}")
-    for line in _lines(path, follow=follow):
+    for line in read_lines(path, last=_SHOWN_LINES, follow=follow):
         say(line)
 
 
-def start_in_background(settings: Settings, files: HostFiles) -> Running:
-    """Start the platform in a session of its own and wait until it is ready.
+def start_in_background(settings: Settings, files: HostFiles, *options: str) -> Running:
+    """Start ``quetzal up OPTIONS`` in a session of its own and wait until it is ready.
 
     Raises
     ------
@@ -121,14 +146,16 @@ def start_in_background(settings: Settings, files: HostFiles) -> Running:
     files.forget()
     log = files.log("platform")
     before = log.stat().st_size if log.is_file() else 0
-    pid = _spawn(log, {**os.environ, **_as_environment(settings)})
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
+    pid = _spawn(log, {**os.environ, **_as_environment(settings)}, options)
+    deadline = time.monotonic() + (_START_MANY_S if options else _START_S)
+    trouble = ""
+    while time.monotonic() < deadline and not trouble:
         running = files.running()
         if running is not None and running.pid == pid:
             return running
         if os.waitpid(pid, os.WNOHANG)[0]:
             break
+        trouble = failing(files) if options else ""
         time.sleep(_POLL_S)
     else:
         os.kill(pid, signal.SIGKILL)
@@ -137,17 +164,17 @@ def start_in_background(settings: Settings, files: HostFiles) -> Running:
         source.seek(before)
         said = source.read().decode("utf-8", "replace").strip().splitlines()
     raise NotStarted(
-        f"the platform stopped before it was ready ({said[-1] if said else 'it said nothing'})",
+        f"the platform stopped before it was ready ({trouble or (said or _SILENCE)[-1]})",
         hint=f"see {log}",
     )
 
 
-def _spawn(log: Path, environment: dict[str, str]) -> int:
+def _spawn(log: Path, environment: dict[str, str], options: tuple[str, ...]) -> int:
     """Start the platform's process, which outlives this one; give its pid."""
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
-        (sys.executable, "-c", _RUN, "up", "--foreground"),
+        (sys.executable, "-c", RUN, "up", "--foreground", *options),
         environment,
         file_actions=(
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -192,14 +219,3 @@ def _show_credentials(files: HostFiles) -> None:
     if files.credentials.is_file():
         say(files.credentials.read_text("utf-8").strip())
         note(f"Shown once; kept in {files.credentials}, readable by you only.")
-
-
-def _lines(path: Path, *, follow: bool) -> Iterator[str]:
-    with path.open(encoding="utf-8", errors="replace") as log:
-        yield from (line.rstrip("\n") for line in log.readlines()[-_SHOWN_LINES:])
-        while follow:
-            line = log.readline()
-            if line:
-                yield line.rstrip("\n")
-            else:
-                time.sleep(_POLL_S)
