@@ -185,7 +185,7 @@ class Settings(BaseModel):
         default=False, description="Whether machines that may be taken away are asked for."
     )
     scaling_every_s: float = Field(
-        default=2.0, gt=0, description="How often the leader looks whether to scale, in seconds."
+        default=1.0, gt=0, description="How often the leader looks whether to scale, in seconds."
     )
     scaling_ready_s: float = Field(
         default=600.0, gt=0, description="A machine that is no node after so long is replaced."

@@ -58,7 +58,7 @@ class LoopConfig:
 
     policy: Policy
     automatic: bool = True
-    every_s: float = 2.0
+    every_s: float = 1.0
     drain_s: float = 600.0
     prefix: str = "q"
 
@@ -183,15 +183,18 @@ class ScalingLoop:
 
     async def _see_off(self, seen: Observed, now: dt.datetime) -> None:
         """Remove members that are to go once they have finished, or have had their time."""
-        for name, since in tuple(self._memory.leaving.items()):
-            late = (now - since).total_seconds() >= self._config.drain_s
-            if name not in seen.made:
-                continue
-            if name in seen.vacant or late:
-                await self._set.provider.terminate(name, epoch=self._epoch)
-                log.info("%s: %s is gone%s", self._set.target, name, ", unfinished" * late)
-            else:
-                await self._set.drain(name)  # a leader before us may not have come to it
+        leaving = {n: at for n, at in self._memory.leaving.items() if n in seen.made}
+        await asyncio.gather(*(self._see_one_off(n, at, seen, now) for n, at in leaving.items()))
+
+    async def _see_one_off(
+        self, name: str, since: dt.datetime, seen: Observed, now: dt.datetime
+    ) -> None:
+        late = (now - since).total_seconds() >= self._config.drain_s
+        if name in seen.vacant or late:
+            await self._set.provider.terminate(name, epoch=self._epoch)
+            log.info("%s: %s is gone%s", self._set.target, name, ", unfinished" * late)
+        else:
+            await self._set.drain(name)  # a leader before us may not have come to it
 
     async def _replace(self, seen: Observed, now: dt.datetime) -> None:
         """Remove machines that never became members; the need for them stays, so others are asked for."""

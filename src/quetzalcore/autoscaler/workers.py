@@ -91,6 +91,8 @@ class WorkerSet:
         ready = [one.node for one in there if one.node.ready and not one.node.draining]
         nodes = {one.node.id for one in there}
         missing = [machine for name, machine in machines.items() if name not in nodes]
+        if missing:
+            self._workplace.look()
         return Observed(
             metrics=Metrics(
                 members=members_of(there, machines, idle_s),

@@ -57,6 +57,7 @@ async def work_for(settings: Settings, files: HostFiles) -> None:
     """Join a cluster and take its jobs until cancelled."""
     ticket = await join(settings.join_url, settings.join_key.get_secret_value())
     given = {
+        "node_id": settings.node_id or platform.node(),
         "runtime": settings.runtime,
         "cpus": settings.worker_cpus,
         "memory_mib": settings.worker_memory_mib,

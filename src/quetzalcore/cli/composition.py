@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import quetzalcore
 from quetzalcore.cli.clock import now
 from quetzalcore.cli.host_files import HostFiles, kept_secret
+from quetzalcore.cli.scaling import companions
 from quetzalcore.cli.store_links import links_for
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
@@ -102,6 +103,7 @@ class Platform:
             config=_master_config(self.settings),
             uploads=self.uploads,
             cleaning=JanitorConfig(retention=dt.timedelta(days=self.settings.retention_days)),
+            companions=companions(self, engine),
         )
 
 

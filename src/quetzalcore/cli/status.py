@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from quetzalcore.cli.connection import connect
 from quetzalcore.cli.console import print_json, print_table, say
+from quetzalcore.cli.host_files import HostFiles
+from quetzalcore.cli.scale import show_scaling
+from quetzalcore.cli.supervising import print_processes, supervised
 
 __all__ = ["status"]
 
@@ -25,13 +29,19 @@ def status(
         health = client.health()
         nodes = client.list_nodes()["items"]
         jobs = client.list_jobs(limit=10)["items"]
+        scaling = client.scaling_status()
+        instances = client.system()["instances"]
         url = client.url
+    kept = None if context.obj.url else supervised(HostFiles.of(context.obj))
     if as_json:
-        print_json({"url": url, "health": health, "nodes": nodes, "jobs": jobs})
+        processes = {} if kept is None else {"processes": kept["processes"]}
+        print_json({"url": url, "health": health, "nodes": nodes, "jobs": jobs, **processes})
     else:
         say(f"{url}: {health['status']}, version {health['version']}")
         parts = [[name, _state(part)] for name, part in health["components"].items()]
         print_table("Parts", ["part", "is"], parts)
+        if kept is not None:
+            print_processes(kept)
         rows = [
             [
                 node["id"],
@@ -47,10 +57,31 @@ def status(
         print_table(
             "Nodes", ["node", "free cores", "free MiB", "VMs", "warm", "runtime", "takes"], rows
         )
+        show_instances(instances)
+        show_scaling(scaling)
         latest = [[job["id"], job["kind"], job["state"]] for job in jobs]
         print_table("Latest jobs", ["id", "kind", "state"], latest)
     if health["status"] == "away":
         raise typer.Exit(1)
+
+
+def show_instances(instances: Sequence[Any]) -> None:
+    """Print how each gateway instance does; nothing where there is one process for all."""
+    rows = [
+        [
+            one["id"],
+            one["url"],
+            f"{one['cpu_percent']:.0f}",
+            f"{one['requests_per_s']:g}",
+            f"{one['p95_ms']:g}",
+            str(one["streams"]),
+            "draining" if one["draining"] else "serving",
+        ]
+        for one in instances
+    ]
+    if rows:
+        columns = ["instance", "at", "CPU %", "requests/s", "p95 ms", "streams", "is"]
+        print_table("Gateway instances", columns, rows)
 
 
 def _state(part: object) -> str:

@@ -78,7 +78,11 @@ class Admitting:
             self._queue,
             nodes,
             self._term.book.loads(),
-            replace(self._term.config.admission, settled=settled),
+            replace(
+                self._term.config.admission,
+                settled=settled,
+                shapes=(*self._term.config.admission.shapes, *self._term.shapes),
+            ),
             self._term.seams.clock(),
         )
         for rejection in decisions.rejections:

@@ -18,7 +18,7 @@ from quetzalcore.hypervisor.runtimes.process import ProcessRuntime
 from quetzalcore.hypervisor.spec import Limit, Tier, Trust
 from quetzalcore.jobs.model import Node, Resources
 
-__all__ = ["HostSettings", "describe", "find_runtimes", "open_host", "trust_of"]
+__all__ = ["HostSettings", "describe", "find_runtimes", "host_offer", "open_host", "trust_of"]
 
 _MEMORY_SHARE = 0.8  # the rest is for the platform and the system
 _SCRATCH_PART = 3  # of a node's memory, this many parts are memory to one of scratch space
@@ -116,6 +116,12 @@ def _rooms(settings: HostSettings, walls: Capabilities) -> tuple[int, int]:
         return settings.memory_mib, settings.memory_mib // _SCRATCH_PART
     scratch_mib = memory_mib // (_SCRATCH_PART + 1)
     return memory_mib - scratch_mib, scratch_mib
+
+
+def host_offer() -> tuple[float, int]:
+    """Give the cores of this host and the memory that jobs may have of it, their scratch space already taken off."""
+    memory_mib = int(_physical_memory_mib() * _MEMORY_SHARE)
+    return float(_cores()), memory_mib - memory_mib // (_SCRATCH_PART + 1)
 
 
 def trust_of(runtimes: Sequence[Runtime]) -> Trust:

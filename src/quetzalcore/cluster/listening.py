@@ -43,7 +43,10 @@ class Listening:
                     after = batch.events[-1].sequence
                     await self._term.end_round(heard_at)
         except AgentUnreachable as error:
-            log.warning("node %s: %s", node, error)
+            if self._term.takes(node):
+                log.warning("node %s: %s", node, error)
+            else:
+                log.info("node %s has left", node)
             self._term.heard_at.pop(node, None)
             await asyncio.sleep(FIRST_PAUSE_S)
             self._term.look.set()

@@ -14,6 +14,7 @@ from quetzalcore.cluster.term import MasterConfig, Seams, Term
 from quetzalcore.cluster.term_state import Occupied
 from quetzalcore.errors import Retryable
 from quetzalcore.jobs.ledger import Leadership, LedgerUnavailable, StaleEpoch
+from quetzalcore.jobs.model import Resources
 
 __all__ = ["Companion", "Master", "Workplace"]
 
@@ -29,6 +30,10 @@ class Workplace(Protocol):
 
     def look(self) -> None:
         """Look at the nodes soon: one came, or was asked to drain."""
+        ...
+
+    def offer(self, shapes: Sequence[Resources]) -> None:
+        """Say what nodes could come, so that jobs that would fit them are not rejected."""
         ...
 
 

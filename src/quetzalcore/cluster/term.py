@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from quetzalcore.cluster.term_state import (
     TermState,
 )
 from quetzalcore.jobs.ledger import LedgerUnavailable
-from quetzalcore.jobs.model import Node
+from quetzalcore.jobs.model import Node, Resources
 
 __all__ = ["MasterConfig", "Seams", "Term"]
 
@@ -54,6 +54,10 @@ class Term:
     def look(self) -> None:
         """Look at the nodes soon."""
         self._state.look.set()
+
+    def offer(self, shapes: Sequence[Resources]) -> None:
+        """Say what nodes could come."""
+        self._state.shapes = tuple(shapes)
 
     async def run(self) -> None:
         """Adopt what runs, then do everything that a leader does."""

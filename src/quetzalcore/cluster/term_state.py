@@ -15,7 +15,7 @@ from quetzalcore.cluster.master_config import MasterConfig, Seams
 from quetzalcore.cluster.messages import Stop
 from quetzalcore.cluster.status import Tally
 from quetzalcore.jobs.ledger import LedgerRefused, LedgerUnavailable, Report
-from quetzalcore.jobs.model import Node, Usage
+from quetzalcore.jobs.model import Node, Resources, Usage
 
 __all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONG_POLL_S", "Occupied", "TermState", "round_s"]
 
@@ -54,6 +54,7 @@ class TermState:
         self.changed_at = 0.0
         self._typical_s = 0.0
         self.starting: set[str] = set()
+        self.shapes: tuple[Resources, ...] = ()  # nodes that could come
         self.placing: frozenset[str] = frozenset()  # nodes of admissions that are being written
         self.wake, self.look, self.cancels = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 from quetzalcore.cluster.engine import AgentLink, AgentUnreachable
@@ -34,6 +35,8 @@ class LocalEngine:
         self._more: dict[str, LocalAgent] = {}
         self._leaving: set[str] = set()
         self._tending: dict[str, asyncio.Task[None]] = {}
+        # All at once would be ready at once, and late: the first should take jobs while others start.
+        self._gate = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
 
     async def start(self) -> None:
         """Adopt the agents that run here, or start them."""
@@ -135,7 +138,14 @@ class LocalEngine:
             agent = self._more.setdefault(name, self._agent_of(settings))
             task = self._tending.get(name)
             if not agent.connected and (task is None or task.done()):
-                self._tending[name] = asyncio.create_task(_begin(agent), name=f"start-{name}")
+                self._tending[name] = asyncio.create_task(self._begin(agent), name=f"start-{name}")
+
+    async def _begin(self, agent: LocalAgent) -> None:
+        async with self._gate:
+            try:
+                await agent.start()
+            except (AgentUnreachable, OSError) as error:
+                log.warning("worker %s does not start: %s", agent.settings.node_id, error)
 
     def _agent_of(self, settings: HostSettings) -> LocalAgent:
         log_file = self._log_file and self._log_file.with_stem(
@@ -152,10 +162,3 @@ async def _revived(agent: LocalAgent) -> Node:
     except AgentUnreachable:
         await agent.start()
         return await agent.node()
-
-
-async def _begin(agent: LocalAgent) -> None:
-    try:
-        await agent.start()
-    except (AgentUnreachable, OSError) as error:
-        log.warning("worker %s does not start: %s", agent.settings.node_id, error)
