@@ -87,3 +87,25 @@ def test_a_question_that_fails_is_told_to_all_who_asked_and_the_next_is_asked() 
             await again
 
     _play(scenario)
+
+
+def test_who_asks_just_as_the_last_question_is_answered_is_answered_too() -> None:
+    async def scenario(database: _Held, reads: GatheredReads) -> None:
+        async def ask(times: int) -> None:
+            for _ in range(times):
+                with pytest.raises(NotFound):
+                    await reads.get("a")
+
+        twice = asyncio.create_task(ask(2))
+        await _turns()
+        once = asyncio.create_task(ask(1))
+        await _turns()
+        for question in database.questions:  # both rounds end in one turn
+            question.set_result({})
+        await once
+        await _turns()
+        assert len(database.questions) == 3
+        database.questions[2].set_result({})
+        await twice
+
+    _play(scenario)

@@ -46,33 +46,41 @@ class GatheredReads:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked: dict[str, list[Asking]] = {}
-        self._rounds: set[asyncio.Task[None]] = set()
+        self._rounds = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # a loop alone would let them be collected
 
     async def get(self, job_id: str, *, tenant: str = "") -> Job:
         """Give a job whole. ``NotFound``; ``LedgerUnavailable``."""
         asking: Asking = asyncio.get_running_loop().create_future()
         self._asked.setdefault(job_id, []).append(asking)
-        if len(self._rounds) < _AT_ONCE:
+        if self._rounds < _AT_ONCE:
+            self._rounds += 1
             begun = asyncio.create_task(self._answer_all(), name="ledger-gathered-reads")
-            self._rounds.add(begun)
-            begun.add_done_callback(self._rounds.discard)
+            self._tasks.add(begun)
+            begun.add_done_callback(self._tasks.discard)
         job = await asking
         if job is None or tenant not in {"", job.request.tenant}:
             raise missing(job_id)
         return job
 
     async def _answer_all(self) -> None:
-        while self._asked:
-            some = list(self._asked)[:_MOST]
-            asked = {job_id: self._asked.pop(job_id) for job_id in some}
-            try:
-                found = await reading(self._database, partial(read_jobs, job_ids=some))
-            except BaseException as error:
-                _fail(asked, error)
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                _answer(asked, found)
+        try:
+            while self._asked:
+                await self._answer_some()
+        finally:
+            self._rounds -= 1  # before anybody can ask who would count on this round
+
+    async def _answer_some(self) -> None:
+        some = list(self._asked)[:_MOST]
+        asked = {job_id: self._asked.pop(job_id) for job_id in some}
+        try:
+            found = await reading(self._database, partial(read_jobs, job_ids=some))
+        except BaseException as error:
+            _fail(asked, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            _answer(asked, found)
 
 
 def read_jobs(connection: Connection, job_ids: Sequence[str]) -> dict[str, Job]:
