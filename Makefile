@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 # What the tests really start: servers, sandboxes, namespaces. "package:command", installed where missing.
 SYSTEM := postgresql:pg_lsclusters redis-server:redis-server runc:runc crun:crun bubblewrap:bwrap iproute2:ip openssh-server:sshd clang:clang lld:wasm-ld
 
-.PHONY: help demo test test-faults lint unit kernels docs bench client system format constraints clean
+.PHONY: help demo test test-docker test-faults lint unit kernels docs bench client system format constraints clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
@@ -48,6 +48,14 @@ system:  ## install the servers and sandboxes that the tests use, where they are
 
 test-faults: system $(VENV)/.dev  ## kill real processes under load: every job ends exactly once (under 15 minutes)
 	$(PYTEST) -m faults
+
+test-docker: system $(VENV)/.dev  ## containers for real: build, run, scale, kill, upgrade (needs root; a Docker engine is started where none runs)
+	@missing=""; for pair in docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap iptables:iptables; do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair#*:}" >/dev/null || missing="$$missing $${pair%%:*}"; done; \
+	if [ -n "$$missing" ]; then \
+	  root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends $$missing; fi
+	$(PYTEST) -m docker --durations 20
 
 lint: $(VENV)/.dev  ## format, ruff, import contracts, docstrings, types
 	$(BIN)/ruff format --check .

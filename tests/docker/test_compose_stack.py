@@ -1,0 +1,152 @@
+"""The shipped containers, really run: a survey, more workers, deaths, an upgrade (``make test-docker``)."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from tests.docker.images import run
+from tests.docker.stack import FOLDER, WALLED, crash, until
+from tests.docker.trickle import trickle
+
+pytestmark = [pytest.mark.docker, pytest.mark.slow]
+
+
+def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, survey) -> None:
+    stack.scale_workers(1)
+    job = stack.ended(stack.send_survey(survey)["id"])
+    assert job["state"] == "succeeded", job["error"]
+    assert job["result"]["survey_info"]["num_stations"] > 10_000
+    assert job["result"]["drill_targets"]
+    with stack.client() as client:
+        report = client.get(f"/api/jobs/{job['id']}/artifacts/report.html")
+    assert report.status_code == 200
+    assert b"<html" in report.content
+
+
+def test_every_port_that_scripts_know_leads_to_the_same_platform(stack) -> None:
+    for name, port in stack.ports.items():
+        if name == "QUETZAL_MASTER_PORT":  # on the private network only: this host's loopback
+            continue
+        with stack.client() as client:
+            answer = client.get(f"http://{stack.host}:{port}/health")
+        assert answer.json()["components"]["ledger"]["status"] == "ok", name
+
+
+def test_workers_grow_from_one_to_three_and_work_spreads_over_them(stack) -> None:
+    stack.scale_workers(1)
+    stack.scale_workers(3)
+    names = {one["Id"][:12] for one in stack.containers("worker", group="w")}
+    assert {node["id"] for node in stack.ready_nodes()} == names
+    with stack.client() as client:
+        jobs = [
+            client.post(
+                "/api/jobs", json={"kind": "noop", "params": {"sleep_s": 3.0, "echo": str(n)}}
+            )
+            for n in range(3)
+        ]
+    ended = [stack.ended(job.json()["id"], limit_s=60) for job in jobs]
+    assert [job["state"] for job in ended] == ["succeeded"] * 3
+    assert {job["attempts"][-1]["node"] for job in ended} == names
+
+
+def test_a_job_outlives_the_container_that_ran_it(stack, survey) -> None:
+    stack.scale_workers(2)
+    sent = stack.send_survey(survey)["id"]
+    until(lambda: stack.job(sent)["state"] in {"running", "succeeded"}, limit_s=60, what="it runs")
+    node = stack.job(sent)["attempts"][-1]["node"]
+    stack.builder.docker("kill", node)
+    job = stack.ended(sent)
+    assert job["state"] == "succeeded", job["error"]
+    assert [attempt["state"] for attempt in job["attempts"]] == ["lost", "succeeded"]
+    assert job["attempts"][-1]["node"] != node
+    stack.builder.docker("rm", "--force", "--volumes", node)
+
+
+def test_a_gateway_that_dies_is_started_again_and_nobody_notices(stack) -> None:
+    stack.compose("up", "-d", "--no-recreate", "--scale", "gateway=2")
+    stack.until_healthy("gateway")
+    victim = stack.containers("gateway")[0]
+    with trickle(stack.url, stack.key, posts=False) as seen:
+        crash(victim)
+        until(
+            lambda: any(
+                one["Id"] == victim["Id"]
+                and one["RestartCount"] > victim["RestartCount"]
+                and one["State"]["Health"]["Status"] == "healthy"
+                for one in stack.containers("gateway")
+            ),
+            limit_s=90,
+            what="the engine starts the gateway again",
+        )
+    assert seen.asked > 50
+    assert seen.failures == []
+
+
+def test_an_upgrade_fails_no_request(stack, images) -> None:
+    stack.scale_workers(1)
+    stack.until_healthy("gateway")
+    before = {one["Id"] for one in stack.containers("gateway")}
+    began = time.monotonic()
+    with trickle(stack.url, stack.key) as seen:
+        run(
+            (str(FOLDER / "upgrade.sh"),),
+            environment=stack.environment(images["1.0.1"]),
+        )
+    print(f"upgraded in {time.monotonic() - began:.0f} s under {seen.asked} requests")  # noqa: T201
+    assert seen.failures == []
+    assert seen.asked > 200
+    assert set(seen.versions) == {"1.0.0", "1.0.1"}
+    after = stack.containers("gateway")
+    assert len(after) == len(before)
+    assert {one["Config"]["Image"] for one in after} == {images["1.0.1"]}
+    assert not before & {one["Id"] for one in after}
+    stack.image = images["1.0.0"]
+    run((str(FOLDER / "upgrade.sh"),), environment=stack.environment())  # and back again
+
+
+def test_a_walled_worker_enforces_every_limit(stack) -> None:
+    stack.workers("up", "-d", files=WALLED, group="x")
+    try:
+        walled = stack.containers("worker", group="x")[0]["Id"][:12]
+        nodes = until(
+            lambda: [node for node in stack.ready_nodes() if node["id"] == walled],
+            limit_s=90,
+            what="the walled worker is ready",
+        )
+        assert [(node["trust"], node["runtime"]) for node in nodes] == [("tenant", "crun")]
+    finally:
+        stack.workers("down", "-v", files=WALLED, group="x")
+
+
+def test_no_service_is_root_or_privileged_or_writes_to_its_root(stack) -> None:
+    services = ("postgres", "redis", "head", "master", "gateway", "balancer")
+    found = [one for service in services for one in stack.containers(service)]
+    found += stack.containers("worker", group="w")
+    assert len(found) >= len(services)
+    for one in found:
+        host, name = one["HostConfig"], one["Name"]
+        assert one["Config"]["User"] not in {"", "root", "0", "0:0"}, name
+        assert host["ReadonlyRootfs"], name
+        assert not host["Privileged"], name
+        assert host["CapDrop"] == ["ALL"], name
+        assert not host["CapAdd"], name
+        assert host["Memory"] > 0, name
+        assert host["NanoCpus"] > 0, name
+        assert os.stat(f"/proc/{one['State']['Pid']}").st_uid != 0, name  # noqa: PTH116 -- its owner
+
+
+def test_secrets_are_in_no_image_and_no_environment(stack, images) -> None:
+    secrets = [
+        file.read_text().strip()
+        for file in stack.secrets.iterdir()
+        if file.name in {"postgres_password", "redis_password", "secret_key", "join_key"}
+    ]
+    assert len(secrets) == 4
+    told = stack.builder.docker("history", "--no-trunc", images["1.0.0"])
+    told += stack.builder.docker("inspect", images["1.0.0"])
+    for service in ("postgres", "redis", "head", "master", "gateway"):
+        told += "".join(str(one["Config"]) for one in stack.containers(service))
+    assert not [secret for secret in secrets if secret in told]
+    assert "PIP_FIND_LINKS" not in told  # how the image was built stays where it was built
