@@ -95,12 +95,14 @@ def join_provider(settings: Settings, files: HostFiles) -> JoinProvider | None:
 
 def _node(settings: Settings, files: HostFiles, *, head: bool) -> RayNode:
     role = "head" if head else f"master-{os.getpid()}"
+    known_as = urlsplit(f"//{settings.ray_address}").hostname if head else None
+    names = (known_as,) if known_as else ()  # where the head is told what others call it
     return RayNode(
         name=f"{platform.node()}-{role}",
         folder=_short(files, role),
         address=_own_address(settings) if head else settings.ray_address,
         host=_host(settings),
-        security=security_here(_keys(settings, files), now=now()),
+        security=security_here(_keys(settings, files), now=now(), names=names),
         head=head,
         redis=_redis(settings) if head else None,
     )

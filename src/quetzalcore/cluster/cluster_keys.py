@@ -68,9 +68,14 @@ def keep_cluster_keys(folder: Path, *, now: dt.datetime, token: str = "") -> Clu
     )
 
 
-def security_here(keys: ClusterKeys, *, now: dt.datetime) -> RaySecurity:
-    """Certify this host, for a head or master on the keys' own host; anew only where it must be."""
-    hosts, authority = own_addresses(), keys.authority
+def security_here(
+    keys: ClusterKeys, *, now: dt.datetime, names: tuple[str, ...] = ()
+) -> RaySecurity:
+    """Certify this host, for a head or master on the keys' own host; anew only where it must be.
+
+    ``names`` are those by which others reach it, beside its addresses.
+    """
+    hosts, authority = (*own_addresses(), *names), keys.authority
     tls = tls_files(keys.folder / "host")
     if not still_good(tls, hosts=hosts, authority=authority.certificate, now=now):
         mine = issue(authority, name=platform.node(), hosts=hosts, now=now)

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from quetzalcore.cluster.addresses import address_towards, own_addresses
 from quetzalcore.cluster.cluster_keys import invite, keep_cluster_keys, security_here
@@ -143,6 +144,16 @@ def test_a_token_from_the_settings_replaces_the_kept_one(tmp_path) -> None:
     assert keep_cluster_keys(tmp_path, now=NOW, token="t" * 40).token == "t" * 40
     with pytest.raises(BadParameter, match="5 characters"):
         keep_cluster_keys(tmp_path, now=NOW, token="short")  # noqa: S106 -- made up
+
+
+def test_a_head_is_certified_for_the_name_that_others_call_it_by(tmp_path) -> None:
+    keys = keep_cluster_keys(tmp_path, now=NOW)
+    security_here(keys, now=NOW)
+    security = security_here(keys, now=NOW, names=("head.example.org",))
+    assert security.tls is not None
+    certificate = x509.load_pem_x509_certificate(security.tls.certificate.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "head.example.org" in names.get_values_for_type(x509.DNSName)
 
 
 def test_the_heads_own_host_is_certified_too(tmp_path) -> None:
