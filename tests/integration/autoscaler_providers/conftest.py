@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+from tests.integration.autoscaler_providers.grounds.cloud import CloudGround
 from tests.integration.autoscaler_providers.grounds.docker import DockerGround
 from tests.integration.autoscaler_providers.grounds.ground import Ground
 from tests.integration.autoscaler_providers.grounds.hosts import HostsGround
@@ -16,6 +17,7 @@ from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
     imported,
     tiny_root,
 )
+from tests.servers.ec2 import ec2_server  # noqa: F401 -- a fixture
 from tests.servers.kubernetes_api import kubernetes_api  # noqa: F401 -- a fixture
 from tests.servers.sshd import ssh_server  # noqa: F401 -- a fixture
 
@@ -62,12 +64,19 @@ def kubernetes_ground(kubernetes_api, tmp_path) -> KubernetesGround:  # noqa: F8
     return KubernetesGround(kubernetes_api, tmp_path)
 
 
+@pytest.fixture
+def cloud_ground(ec2_server, tmp_path) -> CloudGround:  # noqa: F811 -- the fixture
+    """Give an account without instances of ours."""
+    return CloudGround(ec2_server, tmp_path, f"contract-{next(_numbers)}")
+
+
 @pytest.fixture(
     params=[
         "fake",
         "local",
         "hosts",
         "kubernetes",
+        "cloud",
         pytest.param("docker", marks=pytest.mark.docker),
     ],
 )
