@@ -15,6 +15,7 @@ import secrets
 import sys
 import time
 
+from quetzalcore.cli.inherited import Inherited
 from quetzalcore.errors import QuetzalError
 from quetzalcore.ops.control_server import control_socket
 from quetzalcore.ops.log_files import RotatingFile
@@ -52,12 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _supervise(plan: SupervisorPlan, own_log: RotatingFile | None) -> None:
+    notify_socket = os.environ.get("NOTIFY_SOCKET", "")
     supervisor = Supervisor(
         plan,
-        os.environ,
+        {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
         life=secrets.token_hex(3),
         clocks=Clocks(monotonic=time.monotonic, wall=time.time),
-        on_ready=lambda: _note(plan, supervisor),
+        on_ready=lambda: _note(plan, supervisor, notify_socket),
     )
     if own_log is not None:
         supervisor.logs[_SERVICE] = own_log
@@ -69,7 +71,7 @@ async def _supervise(plan: SupervisorPlan, own_log: RotatingFile | None) -> None
     log.info("everything has ended")
 
 
-def _note(plan: SupervisorPlan, supervisor: Supervisor) -> None:
+def _note(plan: SupervisorPlan, supervisor: Supervisor, notify_socket: str) -> None:
     """Write down where the platform answers, now that it does."""
     note = {
         "pid": os.getpid(),
@@ -80,6 +82,7 @@ def _note(plan: SupervisorPlan, supervisor: Supervisor) -> None:
     draft = plan.run / f"{_NOTE}.{os.getpid()}"
     draft.write_text(json.dumps(note), encoding="utf-8")
     draft.replace(plan.run / _NOTE)
+    Inherited().say_ready(notify_socket)
     log.info("the platform is ready at %s", supervisor.sockets.url)
 
 
