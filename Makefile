@@ -10,7 +10,7 @@ OUTPUT ?= demo-output
 .DEFAULT_GOAL := help
 PYTEST := $(BIN)/python -m pytest
 # What the tests really start: servers, sandboxes, namespaces. "package:command", installed where missing.
-SYSTEM := postgresql:pg_lsclusters redis-server:redis-server runc:runc crun:crun bubblewrap:bwrap iproute2:ip openssh-server:sshd clang:clang lld:wasm-ld
+SYSTEM := postgresql:pg_lsclusters nginx-light:nginx redis-server:redis-server runc:runc crun:crun bubblewrap:bwrap iproute2:ip openssh-server:sshd clang:clang lld:wasm-ld
 
 .PHONY: help demo test test-docker test-faults lint unit kernels docs bench client system format constraints clean
 
