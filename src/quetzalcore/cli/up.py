@@ -158,8 +158,7 @@ def start_in_background(settings: Settings, files: HostFiles, *options: str) -> 
         trouble = failing(files) if options else ""
         time.sleep(_POLL_S)
     else:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        _give_up(pid)
     with log.open("rb") as source:
         source.seek(before)
         said = source.read().decode("utf-8", "replace").strip().splitlines()
@@ -167,6 +166,17 @@ def start_in_background(settings: Settings, files: HostFiles, *options: str) -> 
         f"the platform stopped before it was ready ({trouble or (said or _SILENCE)[-1]})",
         hint=f"see {log}",
     )
+
+
+def _give_up(pid: int) -> None:
+    """End a child that does not get ready, with all that it has started."""
+    for request in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(pid, request)
+        deadline = time.monotonic() + _STOP_S
+        while time.monotonic() < deadline:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+            time.sleep(_POLL_S)
 
 
 def _spawn(log: Path, environment: dict[str, str], options: tuple[str, ...]) -> int:

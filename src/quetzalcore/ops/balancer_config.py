@@ -83,6 +83,7 @@ def _basics(options: BalancerOptions) -> Iterable[str]:
     yield "send_timeout 60s;"
     yield "reset_timedout_connection on;"
     yield "large_client_header_buffers 4 16k;"
+    yield "map_hash_bucket_size 256;"  # the secret of 64 characters is a key, and 64 bytes are too few
     yield f"client_max_body_size {limits.body_mib}m;"
     yield "keepalive_timeout 65s;"
     yield "keepalive_requests 100000;"
