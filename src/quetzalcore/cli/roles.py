@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -40,7 +42,8 @@ def gateway(
     inherited = Inherited(
         instance=instance, fd=fd, shared_fd=shared_fd, ready_fd=ready_fd, drain_s=drain
     )
-    asyncio.run(serve_gateway(settings, HostFiles.of(settings), inherited))
+    with asyncio.Runner(loop_factory=_quick_loop()) as runner:
+        runner.run(serve_gateway(settings, HostFiles.of(settings), inherited))
 
 
 def master(
@@ -92,3 +95,12 @@ def worker(
             hint="give --join HOST and --key, or set HIVE_ORCHESTRATOR_URL and QUETZAL_JOIN_KEY",
         )
     asyncio.run(serve_worker(settings, HostFiles.of(settings)))
+
+
+def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give what makes the quickest event loop of this system; not for roles with agents, which wait for children."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 -- not on every system
+
+    return uvloop.new_event_loop
