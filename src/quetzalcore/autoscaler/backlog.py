@@ -32,7 +32,7 @@ class _Group:
 
 
 def awaited_depth(metrics: Metrics, policy: Policy) -> int:
-    """Give the depth of the queue that counts: now, or by the time a new machine would be ready."""
+    """Give the depth of the queue that counts: now, or as it is expected."""
     if not policy.use_forecast or metrics.expected_depth is None:
         return metrics.queue_depth
     return max(metrics.queue_depth, math.floor(metrics.expected_depth))
@@ -76,7 +76,7 @@ def _causes(metrics: Metrics, policy: Policy, there: Muster, depth: int) -> list
     now = metrics.queue_depth
     waiting = f"{counted(now, 'job')} {verb(now, 'waits', 'wait')}"
     if depth > now:
-        waiting += f" and {depth} are expected by the time a new worker is ready"
+        waiting += f" and {depth} are expected before a next growth would help"
     causes = []
     if policy.queue_up is not None and depth > policy.queue_up:
         causes.append(f"{waiting}, more than {policy.queue_up} for {counted(there.live, 'worker')}")

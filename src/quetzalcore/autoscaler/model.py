@@ -90,7 +90,7 @@ class Metrics:
 
     ``cpu_percent`` and ``memory_percent`` are means over ready members. ``p95_s`` and ``mean_s`` are response times.
     ``rate_per_s`` is of arriving jobs or requests. ``expected_depth`` is a forecast of ``queue_depth`` by the time
-    a machine that is asked for now would be ready.
+    a machine of the growth after this one would be ready: after the cooldown, and what a machine takes to come.
     """
 
     members: tuple[Member, ...] = ()

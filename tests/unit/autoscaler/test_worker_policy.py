@@ -294,7 +294,7 @@ def test_a_forecast_counts_where_it_is_wanted() -> None:
     decision = decide(metrics, worker_policy(use_forecast=True), FRESH, NOW)
     assert isinstance(decision, ScaleUp)
     assert decision.count == 4
-    assert "38 are expected by the time a new worker is ready" in decision.reason
+    assert "38 are expected before a next growth would help" in decision.reason
 
 
 def test_workers_that_are_soon_needed_stay() -> None:
