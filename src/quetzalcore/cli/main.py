@@ -18,6 +18,7 @@ import typer
 import quetzalcore
 from quetzalcore.cli import (
     accounts,
+    autoscale,
     balancer,
     cost,
     demo,
@@ -60,6 +61,7 @@ app.command("worker")(roles.worker)
 app.command("balancer")(balancer.balancer)
 app.add_typer(accounts.user_app, name="user")
 app.add_typer(accounts.key_app, name="key")
+app.add_typer(autoscale.app, name="autoscale")
 app.command("doctor")(doctor.doctor)
 
 
