@@ -62,7 +62,7 @@ class Ec2:
         arguments = launch_arguments(self._settings, wanted)
         subnet = self._settings.subnet
         if subnet:
-            arguments["ex_subnet"] = EC2NetworkSubnet(subnet, subnet, "available")  # type: ignore[no-untyped-call]
+            arguments["ex_subnet"] = EC2NetworkSubnet(subnet, subnet, "available")
         node = self._driver.create_node(
             size=NodeSize(wanted.size, wanted.size, 0, 0, 0, 0, self._driver),
             image=NodeImage(self._settings.image, "", self._driver),

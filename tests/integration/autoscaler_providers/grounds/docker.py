@@ -80,6 +80,10 @@ class DockerGround(Ground):
         with self._engine.client() as client:
             return client.get(f"/containers/{name}/json").json()
 
+    def stop(self, name: str) -> None:
+        with self._engine.client() as client:
+            client.post(f"/containers/{name}/kill").raise_for_status()
+
     def _make_foreign(self, name: str, cluster: str) -> None:
         labels = {f"{LABELS}role": "worker", f"{LABELS}test": self._cluster}
         body = {

@@ -92,6 +92,9 @@ class HostsGround(Ground):
         wanted = ["sleep", self.nap]
         return [process.pid for process in psutil.process_iter() if _command(process) == wanted]
 
+    def environment(self, pid: int) -> dict[str, str]:
+        return psutil.Process(pid).environ()
+
     def places(self) -> list[Path]:
         return [folder / "worker" for folder in self.server.hosts.values()]
 
