@@ -28,6 +28,10 @@ _LOCK = "supervisor.lock"
 _NOTE = "platform.json"
 _SERVICE = "platform"
 _STDERR = 2
+_LOOK_S = 0.05
+_ANSWER_S = 5.0
+_FIRST_FAILURE = 500
+_QUESTION = b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 log = logging.getLogger("quetzalcore.supervisor")
 
@@ -54,25 +58,54 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _supervise(plan: SupervisorPlan, own_log: RotatingFile | None) -> None:
     notify_socket = os.environ.get("NOTIFY_SOCKET", "")
+    serving = asyncio.Event()
     supervisor = Supervisor(
         plan,
         {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
         life=secrets.token_hex(3),
         clocks=Clocks(monotonic=time.monotonic, wall=time.time),
-        on_ready=lambda: _note(plan, supervisor, notify_socket),
+        on_ready=serving.set,
     )
     if own_log is not None:
         supervisor.logs[_SERVICE] = own_log
     async with control_socket(supervisor):
+        announcing = asyncio.create_task(_announce(plan, supervisor, serving, notify_socket))
         try:
             await supervisor.run()
         finally:
+            announcing.cancel()
             (plan.run / _NOTE).unlink(missing_ok=True)
     log.info("everything has ended")
 
 
-def _note(plan: SupervisorPlan, supervisor: Supervisor, notify_socket: str) -> None:
-    """Write down where the platform answers, now that it does."""
+async def _announce(
+    plan: SupervisorPlan, supervisor: Supervisor, serving: asyncio.Event, notify_socket: str
+) -> None:
+    """Write down where the platform answers, once it does: a balancer takes a moment to find the instances."""
+    await serving.wait()
+    while not await _answers(plan.host, supervisor.sockets.port):  # noqa: ASYNC110 -- the balancer is asked
+        await asyncio.sleep(_LOOK_S)
+    _note(plan, supervisor)
+    Inherited().say_ready(notify_socket)
+    log.info("the platform is ready at %s", supervisor.sockets.url)
+
+
+async def _answers(host: str, port: int) -> bool:
+    """Say whether an instance answers at the public address."""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(_QUESTION)
+                status = (await reader.readline()).split()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return len(status) > 1 and status[1].isdigit() and int(status[1]) < _FIRST_FAILURE
+
+
+def _note(plan: SupervisorPlan, supervisor: Supervisor) -> None:
     note = {
         "pid": os.getpid(),
         "started_at": plan.started_at,
@@ -82,8 +115,6 @@ def _note(plan: SupervisorPlan, supervisor: Supervisor, notify_socket: str) -> N
     draft = plan.run / f"{_NOTE}.{os.getpid()}"
     draft.write_text(json.dumps(note), encoding="utf-8")
     draft.replace(plan.run / _NOTE)
-    Inherited().say_ready(notify_socket)
-    log.info("the platform is ready at %s", supervisor.sockets.url)
 
 
 def _log_to(plan: SupervisorPlan) -> RotatingFile | None:

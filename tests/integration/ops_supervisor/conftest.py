@@ -60,7 +60,7 @@ class TinyPlatform:
                 stdout=sink, stderr=sink, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         if wait:
-            self.until(lambda status: status["ready"], "everything is ready")
+            self.until(lambda _: (self.run / "platform.json").exists(), "everything is ready")
 
     def ask(self, request: Request) -> dict[str, Any]:
         return ask(self.run, request)

@@ -53,7 +53,7 @@ def test_the_supervisor_is_light(tiny) -> None:
 
 
 def test_a_killed_instance_is_started_again_and_nobody_is_refused_meanwhile(tiny) -> None:
-    tiny.start(replace(tiny.plan, shared=False, instances=1))
+    tiny.start(replace(tiny.plan, instances=1))
     before = tiny.process_of("gateway-1")
     os.kill(before["pid"], signal.SIGKILL)
     assert tiny.who(before["url"]).startswith("gateway i1-")  # waits in the socket's queue

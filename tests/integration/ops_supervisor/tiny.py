@@ -46,8 +46,9 @@ def main() -> None:
             except BlockingIOError:
                 continue
             with caller:
-                caller.recv(1024)
-                caller.sendall(f"{given.role} {given.instance}".encode())
+                asked = caller.recv(1024)
+                head = "HTTP/1.1 200 OK\r\n\r\n" if asked.startswith(b"GET ") else ""
+                caller.sendall(f"{head}{given.role} {given.instance}".encode())
         if told and ends_at == float("inf"):
             ends_at = time.monotonic() + (0.2 if told[0] == signal.SIGTERM else 0.0)
     say(f"{given.role} {given.instance} ends by {told[0]}")
