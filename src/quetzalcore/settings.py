@@ -215,6 +215,10 @@ class Settings(BaseModel):
         default="auto",
         description="What spreads requests over instances; auto: nginx if installed, else one shared socket.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Balancers before a gateway, like 10.0.0.0/8,192.0.2.7, whose word of a client's address counts; default: this host's own.",
+    )
     tls_port: int = Field(
         default=0, ge=0, le=65535, description="Port of TLS beside the plain one; 0 for none."
     )

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from quetzalcore.cli.engines import local_engine, open_engine
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.cli.logs import configure_logs
+from quetzalcore.cluster.addresses import own_addresses
 from quetzalcore.cluster.engines.local import LocalEngine
 from quetzalcore.cluster.master import Master
 from quetzalcore.gateway import ServeOptions, create_app, listen, serve
@@ -74,11 +76,16 @@ async def serve_gateway(
     _configure(settings)
     inherited = inherited or Inherited()
     fronts = inherited.sockets() or [listen(settings.host, settings.port)]
-    options = ServeOptions(signals=False, drain_s=inherited.drain_s, settle_s=inherited.settle_s)
+    options = ServeOptions(
+        signals=False,
+        drain_s=inherited.drain_s,
+        settle_s=inherited.settle_s,
+        trusted_proxies=settings.trusted_proxies or ",".join(("127.0.0.1", *own_addresses())),
+    )
     hurry, serving = asyncio.Event(), asyncio.Event()
     async with open_platform(settings, files) as platform:
         await bootstrap(platform.identity, files.root, now=now())
-        url = _url(fronts[0])
+        url = _reachable(fronts[0])
         name = f"gateway-{fronts[0].getsockname()[1]}-{secrets.token_hex(3)}"
         app = _gateway(platform, fronts[0], instance=inherited.instance or name)
         log.info("gateway.starting", url=url, instance=inherited.instance or name)
@@ -209,6 +216,15 @@ def _signals(stop: asyncio.Event, hurry: asyncio.Event) -> Iterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _reachable(listener: socket.socket) -> str:
+    """Give the URL under which a balancer reaches a listener; one for all addresses is reached by the host's first."""
+    url = urlsplit(_url(listener))
+    if url.hostname not in {"0.0.0.0", "::"}:  # noqa: S104 -- compared only
+        return url.geturl()
+    first = own_addresses()[0]
+    return f"http://{f'[{first}]' if ':' in first else first}:{url.port}"
 
 
 def _url(listener: socket.socket) -> str:
