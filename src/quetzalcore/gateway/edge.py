@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -119,9 +120,7 @@ class _Exchange:
         host = self._headers.get("host")
         if host is None:
             return
-        allowed = self._gateway.config.allowed_hosts
-        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if not _HOST.fullmatch(host) or (allowed and name.lower() not in allowed):
+        if not _is_served(host, self._gateway.config.allowed_hosts):
             raise BadRequest("the Host header is not one that is served here", hint="use its name")
 
     def _account(self, duration_s: float) -> None:
@@ -155,3 +154,9 @@ class _Exchange:
             or self._status >= _FIRST_ERROR
             or duration_s > _SLOW_S
         )
+
+
+@lru_cache(maxsize=64)  # nearly all ask for the same few
+def _is_served(host: str, allowed: tuple[str, ...]) -> bool:
+    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    return bool(_HOST.fullmatch(host)) and (not allowed or name.lower() in allowed)

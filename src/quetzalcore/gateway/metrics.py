@@ -88,6 +88,7 @@ class GatewayMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._timers: dict[tuple[str, str, int], Histogram] = {}
         self._transfers = Counter(
             "quetzal_http_transfers",
             "Uploads, downloads and streams that ended",
@@ -125,8 +126,16 @@ class GatewayMetrics:
         if own_s is None:
             self._transfers.labels(method, route, f"{status // 100}xx").inc()
             return
-        self._times.labels(method, route, f"{status // 100}xx").observe(own_s)
+        self._timer(method, route, status // 100).observe(own_s)
         self.recent.add(own_s)
+
+    def _timer(self, method: str, route: str, hundred: int) -> Histogram:
+        """Give the histogram of these labels; finding it costs more than counting in it."""
+        known = self._timers.get((method, route, hundred))
+        if known is None:
+            known = self._times.labels(method, route, f"{hundred}xx")
+            self._timers[method, route, hundred] = known
+        return known
 
     def job(self, kind: str, *, reused: bool, reusable: bool) -> None:
         """Count a job that was taken."""
