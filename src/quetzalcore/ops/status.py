@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from quetzalcore.ops.backoff import FAILING
 from quetzalcore.ops.slots import Slot
 
 __all__ = ["Condition", "instance_document", "process_document"]
@@ -61,9 +60,12 @@ _STATES = {"ready": "running", "replacing": "running", "draining": "stopping"}
 
 
 def instance_document(slot: Slot, url: str, wall: Callable[[float], float]) -> dict[str, Any]:
-    """Tell of one instance as a machine: its id is its process's; one that keeps dying counts from its first try."""
+    """Tell of one instance as a machine: its id is its process's, and it counts from when that began.
+
+    Who asks need not replace one that keeps dying: that is seen to here.
+    """
     run = slot.run or (slot.leaving[0] if slot.leaving else None)
-    begun = slot.made_at if run is None or slot.failures >= FAILING else run.born_at
+    begun = max(slot.made_at, slot.retry_at) if run is None else run.born_at
     return {
         "id": slot.name if run is None else run.id,
         "name": slot.order,
