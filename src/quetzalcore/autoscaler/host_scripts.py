@@ -55,6 +55,7 @@ if has_unit "$unit"; then
   if ! systemctl start -- "$unit" >&2; then forget; exit 74; fi
   exit 0
 fi
+if ! command -v "$1" >/dev/null; then echo "$1: not found" >&2; forget; exit 74; fi
 ( set -a; . ./worker.env; set +a; exec setsid "$@" ) </dev/null >>worker.log 2>&1 9>&- &
 echo "$! $(begun $!)" > pid
 sleep 0.1

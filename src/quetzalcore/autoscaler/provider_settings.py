@@ -98,7 +98,7 @@ class DockerSettings(_Sized):
 
     socket: Path = Path("/var/run/docker.sock")
     image: str = Field(default="quetzalcore:latest", min_length=1)
-    command: tuple[str, ...] = ("quetzal", "worker")
+    command: tuple[str, ...] = ("worker",)
     network: str = Field(default="bridge", min_length=1)
     user: str = Field(default="", description="UID or UID:GID; default: the image's.")
     environment: Mapping[str, str] = {}
