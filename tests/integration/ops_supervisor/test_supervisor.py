@@ -15,13 +15,14 @@ from tests.servers.platform import eventually
 from quetzalcore.autoscaler.model import Shape
 from quetzalcore.autoscaler.provider import LaunchOrder, MachineState, NoCapacity
 from quetzalcore.autoscaler.providers.supervised import SupervisedProvider
+from quetzalcore.cli import supervising
+from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.errors import BadParameter
 from quetzalcore.jobs.ledger import StaleEpoch
 from quetzalcore.ops.control import (
     ReopenLogsRequest,
     RestartRequest,
     ScaleRequest,
-    StopRequest,
 )
 from quetzalcore.ops.control_client import NoSupervisor, SupervisorClient
 
@@ -131,9 +132,14 @@ def test_what_dies_at_once_is_told_as_failing_and_takes_nobody_with_it(tiny) -> 
     )
     assert "master cannot be" in tiny.process_of("master")["said"]
     assert tiny.process_of("master")["restarts"] == 5
-    tiny.ask(StopRequest())
+    files = HostFiles(root=tiny.run.parent)
+    assert supervising.failing(files) == "master ended with 1: master cannot be"
+    assert files.running() is None, "it never got as far as to serve"
+    assert supervising.stop_supervisor(files), "and can be stopped all the same"
     assert tiny.process.wait(10) == 0
     tiny.process = None
+    assert not supervising.stop_supervisor(files)
+    assert supervising.supervised(files) is None
 
 
 def test_nothing_outlives_a_killed_supervisor_and_nothing_doubles_after_it(tiny) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,3 +92,13 @@ def test_instances_are_restarted_replaced_and_ended(platform: PlatformProcesses)
     platform.kill("up", signal.SIGTERM)  # it has ended: only its parent has to hear of it
     assert not Path(f"/proc/{agent}").exists()
     assert platform.orphans() == []
+
+
+def test_a_start_that_cannot_be_says_why(tmp_path: Path) -> None:
+    for processes in platform_processes(tmp_path / "data", LIGHT):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", processes.port))
+            taken.listen()
+            refused = processes.quetzal("up", "--instances", "2")
+        assert refused.returncode == 1
+        assert f"127.0.0.1:{processes.port} cannot be listened on" in refused.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import socket
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quetzalcore.cli import supervising
+from quetzalcore.cli import main, supervising
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.errors import BadParameter
@@ -125,3 +126,41 @@ def test_inherited_sockets_are_not_handed_on_to_children() -> None:
         os.close(heard)
         os.close(told)
     assert Inherited().sockets() == []
+
+
+def test_without_a_supervisor_there_is_nothing_to_restart_or_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUETZAL_DATA_DIR", str(tmp_path))
+    with pytest.raises(SystemExit) as refused:
+        main.run(["restart", "2"])
+    assert refused.value.code == 1
+    assert "quetzal up --instances 2" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main.run(["down"])
+    assert not ended.value.code
+    assert "Nothing runs here" in capsys.readouterr().err
+
+
+def test_processes_are_shown_with_how_long_and_how_often(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    monkeypatch.setattr(supervising, "now", lambda: now)
+    process = {
+        "name": "gateway-1",
+        "pid": 42,
+        "state": "ready",
+        "restarts": 3,
+        "said": "",
+        "url": "u",
+    }
+    ages = {"gateway-1": 5, "gateway-2": 300, "gateway-3": 10_000, "gateway-4": 400_000}
+    processes = [
+        {**process, "name": name, "since": now.timestamp() - age} for name, age in ages.items()
+    ]
+    supervising.print_processes({"processes": processes, "trouble": "gateway-1: it failed"})
+    said = capsys.readouterr()
+    for age in ("5 s", "5 min", "3 h", "5 d"):
+        assert age in said.out
+    assert "stopped half-way: gateway-1: it failed." in said.err
