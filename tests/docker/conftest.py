@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from tests.servers.docker_engine import HOST_SOCKET, answers, running_engine
 
 _PORTS = (
     *("QUETZAL_HTTP_PORT", "QUETZAL_ALT_PORT", "QUETZAL_GATEWAY_PORT", "QUETZAL_DASHBOARD_PORT"),
-    *("QUETZAL_WEBSOCKET_PORT", "QUETZAL_MASTER_PORT"),
+    *("QUETZAL_WEBSOCKET_PORT", "QUETZAL_MASTER_PORT", "QUETZAL_HTTPS_PORT"),
 )
 _ENGINE = (
     *("--storage-driver", "overlay2", "--bip", "172.29.0.1/24"),
@@ -128,12 +127,14 @@ def stack(builder, images, tmp_path_factory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def survey(tmp_path_factory) -> Path:
-    """Simulate a survey with known bodies."""
-    file = tmp_path_factory.mktemp("survey") / "survey.csv"
+def surveys(tmp_path_factory) -> dict[int, Path]:
+    """Simulate surveys with known bodies: one a test, because work that was done is not done again."""
+    folder = tmp_path_factory.mktemp("survey")
     quetzal = Path(sys.executable).with_name("quetzal")
-    subprocess.run((quetzal, "survey", "simulate", "-o", file), check=True, capture_output=True)
-    return file
+    files = {seed: folder / f"survey-{seed}.csv" for seed in (1, 2)}
+    for seed, file in files.items():
+        run((str(quetzal), "survey", "simulate", "--seed", str(seed), "-o", str(file)))
+    return files
 
 
 def _free_ports(count: int) -> list[int]:

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Builder:
 
     def platform(self, name: str, context: Path, *, version: str) -> None:
         """Build the platform's image from a copy of its sources."""
-        wheels = _wheels(self.cache)
+        wheels = _wheels(self.cache, context)
         with _served(wheels, self.within) as url:
             self.docker(
                 *("build", "--quiet", "--network", "host", "--tag", name),
@@ -142,17 +143,19 @@ def _pack(root: Path, tar: Path) -> None:
     draft.rename(tar)
 
 
-def _wheels(cache: Path) -> Path:
-    """Fetch what the image installs, and what builds its wheel, once for each list of pins."""
+def _wheels(cache: Path, context: Path) -> Path:
+    """Fetch what the image installs, and what builds its wheel, where pins or needs have changed."""
     folder, done = cache / "wheels", cache / "wheels.for"
-    pins = REPOSITORY / "requirements/constraints.txt"
-    wanted = pins.read_text() + (REPOSITORY / "pyproject.toml").read_text()
+    pins = context / "requirements/constraints.txt"
+    project = tomllib.loads((context / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needs = [*project["dependencies"], *extras["platform"], *extras["cluster"]]
+    wanted = "\n".join((pins.read_text(), *needs))
     if not done.exists() or done.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder))
-        run((*pip, "-c", str(pins), f"{REPOSITORY}[platform,cluster]"), limit_s=_LIMIT_S)
-        # What builds the wheel, and what Debian's Python 3.11.2 needs beyond this one.
+        # What builds the wheel, and what Debian's Python 3.11.2 needs beyond this one, come too.
         older = [p for p in pins.read_text().splitlines() if p.startswith("async-timeout==")]
+        run((*pip, "-c", str(pins), f"{context}[platform,cluster]"), limit_s=_LIMIT_S)
         run((*pip, "hatchling", "pip", *older), limit_s=_LIMIT_S)
         done.write_text(wanted)
     return folder

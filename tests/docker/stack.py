@@ -8,13 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 from tests.docker.images import POSTGRES, REDIS, REPOSITORY, Builder, run
+
+from quetzalcore.autoscaler.containers import LABELS
 
 FOLDER = REPOSITORY / "deploy/compose"
 T = TypeVar("T")
@@ -53,7 +56,8 @@ class Stack:
     ports: dict[str, int]
     secrets: Path
     name: str
-    key: str = ""
+    key: str = field(default="", repr=False)
+    more: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = field(default_factory=compose_program)
 
     @property
@@ -78,6 +82,7 @@ class Stack:
             "WORKER_CPUS": "1",
             "WORKER_MEMORY_MIB": "2048",
             "WORKER_MEMORY": "4g",
+            **self.more,
         }
 
     def compose(self, *arguments: str, image: str = "") -> str:
@@ -105,6 +110,35 @@ class Stack:
         (self.secrets / "join_key").write_text(said)
         (self.secrets / "join_key").chmod(0o444)
         self.scale_workers(1)
+
+    @contextmanager
+    def autoscaling(self, provider: Path) -> Iterator[None]:
+        """Let the master make workers of its own while the block runs."""
+        over = ("-f", "docker-compose.yml", "-f", "docker-compose.autoscale.yml")
+        self.more = {
+            "DOCKER_SOCKET": str(self.builder.engine.socket),
+            "DOCKER_GID": str(self.builder.engine.socket.stat().st_gid),
+            "QUETZAL_PROVIDER_CONFIG": str(provider),
+            "QUETZAL_SCALING_MAX_WORKERS": "3",
+            "QUETZAL_SCALING_QUEUE_UP": "3",
+            "QUETZAL_SCALING_IDLE_S": "10",
+            "QUETZAL_SCALING_SCALE_UP_COOLDOWN": "5",
+            "QUETZAL_SCALING_SCALE_DOWN_COOLDOWN": "10",
+        }
+        self.compose(*over, "up", "-d", "--no-deps", "master")
+        self.until_healthy("master")
+        try:
+            yield
+        finally:
+            self.compose("up", "-d", "--no-deps", "master")
+            for one in self.made_by_master():
+                self.builder.docker("rm", "--force", "--volumes", one)
+            self.more = {}
+
+    def made_by_master(self) -> list[str]:
+        """Give the containers that the docker provider made for this stack."""
+        label = f"label={LABELS}cluster={self.name}"
+        return self.builder.docker("ps", "--all", "--quiet", "--filter", label).split()
 
     def down(self) -> None:
         """Remove every container, volume and network of ours."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 
+import httpx
 import pytest
 from tests.docker.images import run
 from tests.docker.stack import FOLDER, WALLED, crash, until
@@ -13,9 +15,9 @@ from tests.docker.trickle import trickle
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
-def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, survey) -> None:
+def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, surveys) -> None:
     stack.scale_workers(1)
-    job = stack.ended(stack.send_survey(survey)["id"])
+    job = stack.ended(stack.send_survey(surveys[1])["id"])
     assert job["state"] == "succeeded", job["error"]
     assert job["result"]["survey_info"]["num_stations"] > 10_000
     assert job["result"]["drill_targets"]
@@ -27,7 +29,10 @@ def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, survey) -> N
 
 def test_every_port_that_scripts_know_leads_to_the_same_platform(stack) -> None:
     for name, port in stack.ports.items():
-        if name == "QUETZAL_MASTER_PORT":  # on the private network only: this host's loopback
+        if name in {
+            "QUETZAL_MASTER_PORT",
+            "QUETZAL_HTTPS_PORT",
+        }:  # private; with a certificate only
             continue
         with stack.client() as client:
             answer = client.get(f"http://{stack.host}:{port}/health")
@@ -51,9 +56,9 @@ def test_workers_grow_from_one_to_three_and_work_spreads_over_them(stack) -> Non
     assert {job["attempts"][-1]["node"] for job in ended} == names
 
 
-def test_a_job_outlives_the_container_that_ran_it(stack, survey) -> None:
+def test_a_job_outlives_the_container_that_ran_it(stack, surveys) -> None:
     stack.scale_workers(2)
-    sent = stack.send_survey(survey)["id"]
+    sent = stack.send_survey(surveys[2])["id"]
     until(lambda: stack.job(sent)["state"] in {"running", "succeeded"}, limit_s=60, what="it runs")
     node = stack.job(sent)["attempts"][-1]["node"]
     stack.builder.docker("kill", node)
@@ -82,6 +87,40 @@ def test_a_gateway_that_dies_is_started_again_and_nobody_notices(stack) -> None:
         )
     assert seen.asked > 50
     assert seen.failures == []
+
+
+def test_a_backlog_brings_containers_and_its_end_removes_them(stack, tmp_path) -> None:
+    stack.scale_workers(1)
+    provider = tmp_path / "provider.toml"
+    shipped = (FOLDER / "docker-provider.toml").read_text()
+    for old, new in (
+        ('image = "quetzalcore:latest"', f'image = "{stack.image}"\ncluster = "{stack.name}"'),
+        ('network = "quetzalcore"', f'network = "{stack.name}"'),
+        ("6144", "2560"),
+        ("4096", "1024"),
+    ):
+        assert old in shipped
+        shipped = shipped.replace(old, new)
+    provider.write_text(shipped)
+    provider.chmod(0o444)
+    before = {node["id"] for node in stack.ready_nodes()}
+    with stack.autoscaling(provider):
+        with stack.client() as client:
+            sent = [
+                client.post(
+                    "/api/jobs",
+                    json={"kind": "noop", "params": {"sleep_s": 6.0, "echo": f"load {n}"}},
+                )
+                for n in range(14)
+            ]
+        made = until(stack.made_by_master, limit_s=90, what="a container is made")
+        ended = [stack.ended(one.json()["id"], limit_s=240) for one in sent]
+        assert [job["state"] for job in ended] == ["succeeded"] * 14
+        took = {job["attempts"][-1]["node"] for job in ended}
+        assert took - before, "what was made took work"
+        assert all(len(job["attempts"]) == 1 for job in ended)  # none was run twice
+        until(lambda: not stack.made_by_master(), limit_s=180, what="the containers are gone")
+    print(f"{len(made)} containers made, {len(took)} nodes took work")  # noqa: T201
 
 
 def test_an_upgrade_fails_no_request(stack, images) -> None:
@@ -150,3 +189,49 @@ def test_secrets_are_in_no_image_and_no_environment(stack, images) -> None:
         told += "".join(str(one["Config"]) for one in stack.containers(service))
     assert not [secret for secret in secrets if secret in told]
     assert "PIP_FIND_LINKS" not in told  # how the image was built stays where it was built
+
+
+def test_with_a_certificate_users_of_plain_http_are_sent_to_https(stack) -> None:
+    over = ("-f", "docker-compose.yml", "-f", "docker-compose.tls.yml")
+    certificate, key = stack.secrets / "tls_certificate", stack.secrets / "tls_key"
+    run(
+        (
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=quetzal.test", "-addext", f"subjectAltName=IP:{stack.host}"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        )
+    )
+    key.chmod(0o444)
+    port = stack.ports["QUETZAL_HTTPS_PORT"]
+    try:
+        stack.compose(*over, "up", "-d", "--no-deps", "balancer")
+        stack.until_healthy("balancer")
+        answer = httpx.get(f"{stack.url}/health", timeout=10)
+        assert answer.status_code == 308
+        assert answer.headers["location"] == f"https://{stack.host}/health"
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        answer = httpx.get(f"https://{stack.host}:{port}/health", verify=trusted, timeout=10)
+        assert answer.json()["components"]["ledger"]["status"] == "ok"
+        assert "max-age" in answer.headers["strict-transport-security"]
+    finally:
+        stack.compose("up", "-d", "--no-deps", "balancer")
+        stack.until_healthy("balancer")
+
+
+def test_the_laptop_file_runs_everything_in_one_container(stack) -> None:
+    files = ("-p", f"{stack.name}l", "-f", "docker-compose.mac.yml")
+    try:
+        stack.compose(*files, "up", "-d")
+
+        def healthy() -> bool:
+            (one,) = stack.containers("platform", group="l")
+            return one["State"]["Health"]["Status"] == "healthy"
+
+        until(healthy, limit_s=120, what="the platform is healthy")
+        said = stack.compose(
+            *files, "exec", "-T", "platform", "quetzal", "igrf",
+            *("--longitude", "25", "--latitude", "-24", "--height", "1000", "--date", "2024-05-14"),
+        )  # fmt: skip
+        assert "28123" in said
+    finally:
+        stack.compose(*files, "down", "-v", "--timeout", "5")
