@@ -17,6 +17,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from benchmarks.race import Figure
 from quetzalcore.database import open_database
 from quetzalcore.identity.model import Role
@@ -62,12 +64,15 @@ class _Load:
     errors: float
     spread: float
     others: float
+    cpu_ms: float
+    nginx_ms: float
 
     def told(self) -> str:
         """Say it in words."""
         return (
             f"{self.per_s:,.0f}/s, p50 {self.p50_ms:.1f} ms, p95 {self.p95_ms:.1f} ms, p99 {self.p99_ms:.1f} ms,"
-            f" {100 * self.errors:.2f} % errors; load of the host before {self.others:.1f}"
+            f" {100 * self.errors:.2f} % errors, {self.cpu_ms:.2f} ms of CPU each and {self.nginx_ms:.2f} ms in nginx;"
+            f" load of the host before {self.others:.1f}"
         )
 
 
@@ -99,15 +104,18 @@ async def _measure(instances: int) -> _Load:
     try:
         key, jobs = await _filled(folder)
         with contextlib.ExitStack() as stack:
-            ports = [stack.enter_context(_instance(folder, n)) for n in range(instances)]
-            async with _nginx(folder / "nginx", ports) as address:
+            behind = [stack.enter_context(_instance(folder, n)) for n in range(instances)]
+            async with _nginx(folder / "nginx", [port for port, _ in behind]) as (address, nginx):
                 script = folder / "reads.lua"
                 named = ",".join(f'"{job}"' for job in jobs)
                 script.write_text(_SCRIPT % (named, key, _SECRET))
                 await asyncio.to_thread(_wrk, address, script, 2)  # it knows every key by now
                 began = (folder / "nginx" / "access.log").stat().st_size
                 others = os.getloadavg()[0]
+                pids = [pid for _, pid in behind], [each.pid for each in nginx.children()]
+                before = [_cpu_s(each) for each in pids]
                 said = await asyncio.to_thread(_wrk, address, script, _SECONDS)
+                spent = [_cpu_s(each) - was for each, was in zip(pids, before, strict=True)]
             served = Counter(_upstreams(folder / "nginx" / "access.log", began))
         mean = sum(served.values()) / instances
         return _Load(
@@ -118,6 +126,8 @@ async def _measure(instances: int) -> _Load:
             errors=said["errors"] / max(1, said["reads"]),
             spread=max(abs(number - mean) for number in served.values()) / mean,
             others=others,
+            cpu_ms=1000 * spent[0] / said["reads"],
+            nginx_ms=1000 * spent[1] / said["reads"],
         )
     finally:
         shutil.rmtree(folder)
@@ -128,6 +138,11 @@ def _wrk(address: str, script: Path, seconds: int) -> dict[str, int]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, int] = json.loads(done.stderr)
     return found
+
+
+def _cpu_s(pids: list[int]) -> float:
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(each.user + each.system for each in times)
 
 
 def _upstreams(log: Path, begin: int) -> Iterator[str]:
@@ -141,7 +156,7 @@ def _upstreams(log: Path, begin: int) -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _nginx(folder: Path, ports: list[int]) -> AsyncIterator[str]:
+async def _nginx(folder: Path, ports: list[int]) -> AsyncIterator[tuple[str, psutil.Process]]:
     listen = "127.0.0.1:18580"
     options = BalancerOptions(
         folder=folder,
@@ -154,14 +169,16 @@ async def _nginx(folder: Path, ports: list[int]) -> AsyncIterator[str]:
     nginx = Nginx(options)
     try:
         await nginx.apply([Upstream(address=f"127.0.0.1:{port}") for port in ports])
-        yield f"http://{listen}/"
+        master = nginx.master()
+        assert master is not None
+        yield f"http://{listen}/", master
     finally:
         await nginx.stop()
 
 
 @contextlib.contextmanager
-def _instance(folder: Path, number: int) -> Iterator[int]:
-    """Run ``quetzal gateway`` on the folder's ledger; give its port."""
+def _instance(folder: Path, number: int) -> Iterator[tuple[int, int]]:
+    """Run ``quetzal gateway`` on the folder's ledger; give its port and its pid."""
     environment = {
         **os.environ,
         "QUETZAL_DATA_DIR": str(folder),
@@ -182,7 +199,7 @@ def _instance(folder: Path, number: int) -> Iterator[int]:
     try:
         if not os.read(ready, 16):
             raise SystemExit((folder / f"gateway-{number}.log").read_text())
-        yield 18581 + number
+        yield 18581 + number, process.pid
     finally:
         os.close(ready)
         process.terminate()

@@ -95,9 +95,7 @@ def test_an_instance_that_leaves_under_load_costs_no_request(balancer_folder) ->
 
 async def _leave_under_load(folder: Path) -> None:
     async with _platform(folder) as (platform, nginx, port):
-        jobs = [await _job(platform) for _ in range(10)]
-        shown = _shown(platform).items()
-        load = Load(port, "Host: x\r\n" + "".join(f"{k}: {v}\r\n" for k, v in shown), jobs)
+        load = await _load(platform, port)
         with instances(folder, "leaves", "stays", drain_s=_DRAIN_S) as (leaves, stays):
             await _served(nginx, leaves, stays)
             clients = [asyncio.create_task(load.client(1000 * n)) for n in range(_CONNECTIONS)]
@@ -110,6 +108,36 @@ async def _leave_under_load(folder: Path) -> None:
             await asyncio.gather(*clients)
         assert set(load.counts) <= {"good", "reopened"}, load.counts
         assert (leaves.process.returncode, stays.process.returncode) == (0, 0)
+
+
+@pytest.mark.faults
+def test_an_instance_that_is_killed_under_load_costs_at_most_one_request_in_ten_thousand(
+    balancer_folder,
+) -> None:
+    load = asyncio.run(_killed_under_load(balancer_folder))
+    bad = load.counts.total() - load.counts["good"] - load.counts["reopened"]
+    assert bad <= load.counts["good"] / 10_000, load.counts
+
+
+async def _killed_under_load(folder: Path) -> Load:
+    async with _platform(folder) as (platform, nginx, port):
+        load = await _load(platform, port)
+        with instances(folder, "dies", "stays") as (dies, stays):
+            await _served(nginx, dies, stays)
+            clients = [asyncio.create_task(load.client(1000 * n)) for n in range(_CONNECTIONS)]
+            await until(lambda: load.counts["good"] > 500)
+            dies.process.kill()
+            await until(lambda: f":{dies.port} " not in nginx._config.read_text())
+            after = load.counts["good"]
+            await until(lambda: load.counts["good"] > after + 500)
+            load.over.set()
+            await asyncio.gather(*clients)
+        return load
+
+
+async def _load(platform: MemoryPlatform, port: int) -> Load:
+    shown = "".join(f"{name}: {value}\r\n" for name, value in _shown(platform).items())
+    return Load(port, f"Host: x\r\n{shown}", [await _job(platform) for _ in range(10)])
 
 
 def test_streams_end_cleanly_and_go_on_at_another_instance(balancer_folder) -> None:
