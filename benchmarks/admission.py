@@ -12,7 +12,7 @@ from quetzalcore.cluster.admission import AdmissionConfig, decide
 from quetzalcore.jobs.ledger import Waiting
 from quetzalcore.jobs.model import Node, Resources
 
-__all__ = ["figures", "per_job_us", "reading_ms"]
+__all__ = ["figures", "per_job_us", "whole_us"]
 
 _NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _JOBS = 500
@@ -44,11 +44,13 @@ def per_job_us(count: int) -> float:
     return (deciding - reading) / _JOBS * 1e6
 
 
-def reading_ms(count: int) -> float:
-    """Give what a decision over so many nodes costs before the first job is looked at, in milliseconds."""
+def whole_us(count: int, *, jobs_per_node: int = 5) -> float:
+    """Give the cost per job of a whole decision, the reading of the nodes too, for a queue that grows with the cluster."""
     rng = random.Random(count)  # noqa: S311 -- the same clusters every time
     nodes = [_node(number, rng) for number in range(count)]
-    return min(_timed(nodes, []) for _ in range(_RUNS)) * 1e3
+    jobs = [_job(number, rng) for number in range(jobs_per_node * count)]
+    runs = max(2, 2_000 // count)
+    return min(_timed(nodes, jobs) for _ in range(runs)) / len(jobs) * 1e6
 
 
 def _timed(nodes: list[Node], jobs: list[Waiting]) -> float:

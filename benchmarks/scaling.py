@@ -43,13 +43,13 @@ def _large() -> Figure:
 
 
 def _admission() -> Figure:
-    per_job_us = {count: admission.per_job_us(count) for count in (100, 1_000, 10_000)}
-    growth = max(per_job_us.values()) / per_job_us[100]
-    reading = ", ".join(f"{admission.reading_ms(count):.1f}" for count in per_job_us)
-    told = ", ".join(f"{count:,} nodes {us:.0f} us" for count, us in per_job_us.items())
+    """Measure the real admission, not the simulator's own placement."""
+    cost_us = {count: admission.whole_us(count) for count in (100, 1_000, 10_000)}
+    growth = max(cost_us.values()) / cost_us[100]
+    told = ", ".join(f"{count:,} nodes {us:.0f} us" for count, us in cost_us.items())
     return Figure(
-        work="admission, per waiting job, the reading of the nodes apart",
-        ours=f"{told}; growth {growth:.2f}x; reading the nodes, a round: {reading} ms",
+        work="admission, five waiting jobs a node: CPU per job, the reading of the nodes too",
+        ours=f"{told}; growth {growth:.2f}x",
         bar=f"constant: at most {_GROWTH}x from 100 to 10,000 nodes",
         met=growth <= _GROWTH,
     )

@@ -84,25 +84,33 @@ class Capacity:
         self.free = [node.free for node in self.nodes]
         self._leaves = 1 << max(0, len(self.nodes) - 1).bit_length()
         self._greatest = [_NOTHING] * (2 * self._leaves)
+        self._passed: dict[Amounts, int] = {}
         for place, node in enumerate(self.nodes):
             self._greatest[self._leaves + place] = offered(node, node.free)
         for place in range(self._leaves - 1, 0, -1):
             self._greatest[place] = self._greater(place)
 
     def find(self, request: Amounts) -> int | None:
-        """Give the place of the first node that fits a request."""
-        greatest = self._greatest
+        """Give the place of the first node that fits a request.
+
+        Room only shrinks, so a like request never looks again at the nodes that one before it has passed over:
+        greatest amounts of several kinds may be of different nodes, and lead it to many that do not fit.
+        """
+        greatest, leaves = self._greatest, self._leaves
         if not _fits(request, greatest[1]):
             return None
-        stack = [1]
-        while stack:
-            place = stack.pop()
-            if not _fits(request, greatest[place]):
+        place = leaves + self._passed.get(request, 0)
+        while place:
+            if _fits(request, greatest[place]):
+                if place >= leaves:
+                    self._passed[request] = place - leaves
+                    return place - leaves
+                place *= 2
                 continue
-            if place >= self._leaves:
-                return place - self._leaves
-            stack.append(2 * place + 1)
-            stack.append(2 * place)
+            while place & 1:  # out of the subtrees that end here; beyond the root there is nothing
+                place >>= 1
+            if place:
+                place += 1
         return None
 
     def take(self, place: int, amount: Resources) -> None:
