@@ -114,7 +114,7 @@ class FakeKubernetes:
             "spec": template["spec"],
             "status": {"phase": "Pending"},
         }
-        check_pod(pod)
+        check_pod({**pod, "metadata": {"name": "any", "labels": labels}})
         self.pods[name] = pod
         return name
 

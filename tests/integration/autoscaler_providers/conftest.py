@@ -12,6 +12,7 @@ from tests.integration.autoscaler_providers.grounds.ground import Ground
 from tests.integration.autoscaler_providers.grounds.hosts import HostsGround
 from tests.integration.autoscaler_providers.grounds.kubernetes import KubernetesGround
 from tests.integration.autoscaler_providers.grounds.nowhere import FakeGround, LocalGround
+from tests.integration.autoscaler_providers.grounds.told_docker import ToldDockerGround
 from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
     docker_engine,
     imported,
@@ -38,6 +39,12 @@ def sleeping_image(docker_engine) -> Iterator[str]:  # noqa: F811 -- the fixture
 def docker_ground(docker_engine, sleeping_image) -> DockerGround:  # noqa: F811 -- the fixture
     """Give an engine without containers of ours."""
     return DockerGround(docker_engine, sleeping_image, f"contract-{next(_numbers)}")
+
+
+@pytest.fixture
+def told_docker_ground() -> ToldDockerGround:
+    """Give an engine that is none."""
+    return ToldDockerGround()
 
 
 @pytest.fixture
@@ -77,6 +84,7 @@ def cloud_ground(ec2_server, tmp_path) -> CloudGround:  # noqa: F811 -- the fixt
         "hosts",
         "kubernetes",
         "cloud",
+        "told_docker",
         pytest.param("docker", marks=pytest.mark.docker),
     ],
 )

@@ -31,7 +31,9 @@ def test_somebody_else_who_changes_the_ray_cluster_only_delays_us(kubernetes_gro
     kubernetes_ground.play(story)
 
 
-def test_somebody_who_never_stops_changing_it_is_told_of(kubernetes_ground) -> None:
+def test_somebody_who_never_stops_changing_it_is_told_of(kubernetes_ground, monkeypatch) -> None:
+    monkeypatch.setattr(kubernetes, "_TRIES", 3)
+
     async def story() -> None:
         provider = kubernetes_ground.provider()
         order = await kubernetes_ground.order(provider)

@@ -46,7 +46,12 @@ class DockerProvider:
     """Makes containers; the order's name is the container's, so an engine holds it once."""
 
     def __init__(
-        self, settings: DockerSettings, access: WorkerAccess, *, now: Callable[[], datetime]
+        self,
+        settings: DockerSettings,
+        access: WorkerAccess,
+        *,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._settings = settings
         self._access = access
@@ -54,7 +59,7 @@ class DockerProvider:
         self._fence = Fence()
         self._counting = asyncio.Lock()
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(settings.socket)),
+            transport=transport or httpx.AsyncHTTPTransport(uds=str(settings.socket)),
             base_url=f"http://docker{_API}",
             timeout=_ANSWER_S,
         )
@@ -96,10 +101,8 @@ class DockerProvider:
         if machine is None:
             return
         stop_s = round(self._settings.stop_s)
-        path = f"/containers/{machine.provider_id}"
-        answer = await self._ask(
-            "POST", f"{path}/stop", params={"t": stop_s}, timeout_s=stop_s + _ANSWER_S
-        )
+        path = f"/containers/{machine.provider_id}/stop"
+        answer = await self._ask("POST", path, params={"t": stop_s}, timeout_s=stop_s + _ANSWER_S)
         _check(answer, allowed=(204, 304, 404))
         await self._remove(machine.provider_id)
 

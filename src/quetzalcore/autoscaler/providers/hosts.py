@@ -128,9 +128,8 @@ class HostsProvider:
             )
         command = terminate_command(self._settings, machine_id, epoch=epoch)
         for view in found:
-            result = await self._run(
-                view.host, command, timeout_s=self._settings.stop_s + _ANSWER_S
-            )
+            patience_s = self._settings.stop_s + _ANSWER_S
+            result = await self._run(view.host, command, timeout_s=patience_s)
             _refuse_stale(result, epoch)
             if result.status:
                 raise ProviderRefused(

@@ -63,11 +63,11 @@ class KubernetesProvider:
         )
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
         url = settings.url or _IN_CLUSTER
-        own_authority = url.startswith("https:") and settings.ca_file is not None
+        safe = url.startswith("https:")
         self._client = httpx.AsyncClient(
             base_url=url,
             timeout=_ANSWER_S,
-            verify=ssl.create_default_context(cafile=settings.ca_file) if own_authority else True,
+            verify=ssl.create_default_context(cafile=settings.ca_file) if safe else False,
         )
 
     async def shapes(self) -> tuple[Shape, ...]:
