@@ -23,6 +23,7 @@ from quetzalcore.ops.supervision import begin, handle
 __all__ = ["Clocks", "Supervisor"]
 
 _TICK_S = 0.25
+_HOPELESS = 2  # quick deaths in a row
 
 log = logging.getLogger("quetzalcore.supervisor")
 
@@ -226,3 +227,15 @@ class Supervisor:
             if slot is not None:
                 self._epitaphs[slot.name] = f"ended with {status}: {child.last_line}"
         self._handle(Exited(run_id=child.run_id, jitter=self._clocks.jitter()))
+        if slot is not None:
+            self._hang_up(slot.name)
+
+    def _hang_up(self, name: str) -> None:
+        """Let nobody wait on the socket of an instance that dies again and again: others serve them sooner.
+
+        The next process gets another socket, and reports itself under that.
+        """
+        slot = self.known.named(name)
+        hopeless = slot is not None and slot.failures >= _HOPELESS and not slot.runs
+        if slot is not None and slot.role is Role.GATEWAY and hopeless:
+            self.sockets.forget(name)

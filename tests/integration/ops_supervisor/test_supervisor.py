@@ -142,6 +142,18 @@ def test_what_dies_at_once_is_told_as_failing_and_takes_nobody_with_it(tiny) -> 
     assert supervising.supervised(files) is None
 
 
+def test_nobody_waits_for_an_instance_that_dies_again_and_again(tiny) -> None:
+    tiny.start(replace(tiny.plan, shared=False, instances=1), wait=False, DIES="gateway")
+    tiny.until(
+        lambda status: (
+            status["processes"][1]["restarts"] >= 2
+            and status["processes"][1]["pid"] is None
+            and not status["processes"][1]["url"]
+        ),
+        "its socket is closed",
+    )
+
+
 def test_nothing_outlives_a_killed_supervisor_and_nothing_doubles_after_it(tiny) -> None:
     tiny.start()
     port = int(tiny.status()["url"].rsplit(":", 1)[1])
