@@ -77,7 +77,7 @@ docs: $(VENV)/.dev  ## the documentation, warnings as errors
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 bench: system $(VENV)/.bench  ## race the peers side by side and print the ratios
-	command -v gmt >/dev/null || (apt-get update -qq && apt-get install -y -qq gmt)
+	command -v gmt >/dev/null && command -v wrk >/dev/null || (apt-get update -qq && apt-get install -y -qq gmt wrk)
 	$(BIN)/python -m benchmarks
 
 client: $(VENV)/.dev  ## write the HTTP client's types and methods anew from the gateway's description
