@@ -21,6 +21,7 @@ from quetzalcore.autoscaler.provider import (
     ProviderUnreachable,
 )
 from quetzalcore.autoscaler.providers.hosts import host_sizes
+from quetzalcore.jobs.ledger import StaleEpoch
 from quetzalcore.ssh import RemoteResult
 
 SHAPE = Shape(name="host-4x8", cpus=4.0, memory_mib=8192)
@@ -128,6 +129,31 @@ def test_an_order_whose_host_fell_silent_goes_nowhere_else(hosts_ground, monkeyp
             await provider.launch(order)
         monkeypatch.setattr(provider, "_look_at", look)
         assert (await provider.launch(order)).id == order.name
+        assert len(hosts_ground.workers()) == 1
+
+    hosts_ground.play(story)
+
+
+def test_the_host_itself_refuses_who_did_not_look_in_time(hosts_ground, monkeypatch) -> None:
+    """Between our look and our launch another leader took the first host, and then all of them."""
+
+    async def story() -> None:
+        first, *others = hosts_ground.places()
+        provider = hosts_ground.provider()
+        views = await provider._look()
+
+        async def look_of_then() -> object:
+            return views
+
+        monkeypatch.setattr(provider, "_look", look_of_then)
+        hosts_ground.occupy(first, "faster")
+        made = await provider.launch(await hosts_ground.order(provider, epoch=5))
+        assert made.address == list(hosts_ground.server.hosts)[1]
+        for place in others:
+            place.mkdir(exist_ok=True)
+            (place / "epoch").write_text("9\n")
+        with pytest.raises(StaleEpoch, match=r"epoch 5 is over on 127\.0\.0\.3: epoch 9 leads"):
+            await provider.launch(await hosts_ground.order(provider, epoch=5))
         assert len(hosts_ground.workers()) == 1
 
     hosts_ground.play(story)

@@ -41,6 +41,45 @@ def test_a_name_that_somebody_else_has_is_refused(told_docker_ground) -> None:
     told_docker_ground.play(story)
 
 
+def test_another_leader_who_was_faster_with_the_same_order_is_believed(
+    told_docker_ground, monkeypatch
+) -> None:
+    async def story() -> None:
+        faster, provider = told_docker_ground.provider(), told_docker_ground.provider()
+        order = await told_docker_ground.order(provider)
+        look, looks = provider._machines, []
+
+        async def look_too_early() -> object:
+            looks.append(await look())
+            if len(looks) == 1:
+                await faster.launch(order)
+            return looks[-1]
+
+        monkeypatch.setattr(provider, "_machines", look_too_early)
+        assert (await provider.launch(order)).id == order.name
+        assert len(await told_docker_ground.traces()) == 1
+
+    told_docker_ground.play(story)
+
+
+def test_a_start_that_nobody_heard_of_leaves_nothing(told_docker_ground, monkeypatch) -> None:
+    async def story() -> None:
+        provider = told_docker_ground.provider()
+        ask = provider._ask
+
+        async def deaf(method, path, **given) -> object:  # noqa: ANN003 -- handed on
+            if path.endswith("/start"):
+                raise ProviderUnreachable("no answer", hint="wait")
+            return await ask(method, path, **given)
+
+        monkeypatch.setattr(provider, "_ask", deaf)
+        with pytest.raises(ProviderUnreachable, match="no answer"):
+            await provider.launch(await told_docker_ground.order(provider))
+        assert await told_docker_ground.traces() == set()
+
+    told_docker_ground.play(story)
+
+
 def test_what_was_only_created_is_started(told_docker_ground) -> None:
     async def story() -> None:
         provider = told_docker_ground.provider()

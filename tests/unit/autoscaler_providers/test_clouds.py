@@ -45,6 +45,7 @@ SPOT = Wanted(name="w-1", size="big-one", script="#!/bin/sh\n", tags={}, spot=Tr
         (BaseHTTPError(500, "oops"), ProviderUnreachable),
         (requests.exceptions.ConnectTimeout("no way"), ProviderUnreachable),
         (ConnectionResetError(), ProviderUnreachable),
+        (FileNotFoundError(2, "No such file", "/run/secrets/aws"), ProviderRefused),
         (BaseHTTPError(400, "InvalidAMIID.NotFound: no such image"), ProviderRefused),
         (InvalidCredsError("AuthFailure: who are you"), ProviderRefused),
         (GoogleBaseError("no", 403, "forbidden"), ProviderRefused),

@@ -77,7 +77,10 @@ def failure_of(error: Exception) -> QuetzalError:
     """Give what went wrong in our words."""
     text = _told(error)
     code = getattr(error, "http_code", None) or getattr(error, "code", None)
-    if isinstance(error, OSError) or any(word in text for word in _PASSING):
+    passing = isinstance(error, OSError) and not isinstance(
+        error, FileNotFoundError | PermissionError
+    )
+    if passing or any(word in text for word in _PASSING):
         return ProviderUnreachable(f"the cloud does not answer: {text}", hint="it is tried again")
     if any(word in text for word in _FULL):
         return NoCapacity(

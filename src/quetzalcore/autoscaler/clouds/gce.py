@@ -83,6 +83,7 @@ def open_gce(settings: GcpSettings) -> Gce:
         str(settings.key_file),
         project=settings.project,
         datacenter=settings.zone,
+        auth_type="SA",  # else Libcloud guesses by the address, and may ask for a browser
         timeout=_ANSWER_S,
     )
     return Gce(settings, driver)
