@@ -21,7 +21,7 @@ from quetzalcore.autoscaler.model import (
 )
 from quetzalcore.autoscaler.policies import with_changes
 from quetzalcore.autoscaler.policy import advance, bounds_now, decide, wished
-from quetzalcore.autoscaler.scaled_set import Observed, ScaledSet
+from quetzalcore.autoscaler.scaled_set import NotSeenYet, Observed, ScaledSet
 from quetzalcore.autoscaler.views import figures, leaving_of, same_view, view_of
 from quetzalcore.errors import Permanent, Retryable, UserMistake
 from quetzalcore.jobs.ids import new_id
@@ -52,6 +52,8 @@ class LoopConfig:
         From one look to the next.
     drain_s : float
         How long a member that is to go may finish what it does.
+    settle_s : float
+        How long a new leader waits before its first decision, so that it knows who is there.
     prefix : str
         The beginning of its machines' names.
     """
@@ -60,6 +62,7 @@ class LoopConfig:
     automatic: bool = True
     every_s: float = 1.0
     drain_s: float = 600.0
+    settle_s: float = 0.0
     prefix: str = "q"
 
 
@@ -104,6 +107,7 @@ class ScalingLoop:
 
     async def run(self) -> None:
         """Look after the set until cancelled; ``StaleEpoch`` when another leads."""
+        await asyncio.sleep(self._config.settle_s)
         pause_s = self._config.every_s
         begun = False
         while True:
@@ -113,6 +117,8 @@ class ScalingLoop:
                     begun = True
                 await self.tick()
                 pause_s = self._config.every_s
+            except NotSeenYet:
+                pass
             except (Retryable, Permanent, UserMistake) as error:
                 log.warning("scaling %s: %s; looking again later", self._set.target, error)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

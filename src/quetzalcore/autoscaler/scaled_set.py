@@ -8,8 +8,16 @@ from typing import Protocol
 
 from quetzalcore.autoscaler.model import Metrics, Target
 from quetzalcore.autoscaler.provider import Provider
+from quetzalcore.errors import Retryable
 
-__all__ = ["Observed", "ScaledSet"]
+__all__ = ["NotSeenYet", "Observed", "ScaledSet"]
+
+
+class NotSeenYet(Retryable):
+    """A new leader has not seen who is there."""
+
+    code = "not_seen_yet"
+    title = "The set is not known yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,7 @@ class ScaledSet(Protocol):
         ...
 
     async def observe(self, now: dt.datetime) -> Observed:
-        """Look at it; ``Retryable`` where it cannot be seen now."""
+        """Look at it; ``NotSeenYet``, or another ``Retryable`` where it cannot be seen now."""
         ...
 
     async def drain(self, member_id: str) -> None:

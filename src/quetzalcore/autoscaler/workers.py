@@ -17,7 +17,7 @@ from quetzalcore.autoscaler.model import (
     Target,
 )
 from quetzalcore.autoscaler.provider import Machine, MachineState, Provider
-from quetzalcore.autoscaler.scaled_set import Observed
+from quetzalcore.autoscaler.scaled_set import NotSeenYet, Observed
 from quetzalcore.jobs.ledger import JobLedger, NodeBook, NotFound, Waiting
 from quetzalcore.jobs.model import Node, Resources
 
@@ -44,8 +44,8 @@ class Occupied(Protocol):
 class Workplace(Protocol):
     """The leading master's view of its nodes."""
 
-    def occupied(self) -> Sequence[Occupied]:
-        """Give the nodes with what they hold."""
+    def occupied(self) -> Sequence[Occupied] | None:
+        """Give the nodes with what they hold; None before they were looked at."""
         ...
 
     def look(self) -> None:
@@ -85,6 +85,8 @@ class WorkerSet:
         waiting = await self._ledger.waiting(limit=_SAMPLE)
         queued = sum(load.queued for load in await self._ledger.loads()) if waiting else 0
         there = self._workplace.occupied()
+        if there is None:
+            raise NotSeenYet("the master has not looked at its nodes", hint="wait a moment")
         self._workplace.offer([_resources(shape) for shape in shapes])
         self._keep_time(there, now)
         idle_s = {name: (now - at).total_seconds() for name, at in self._idle_since.items()}

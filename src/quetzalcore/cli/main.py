@@ -26,7 +26,9 @@ from quetzalcore.cli import (
     igrf,
     jobs,
     roles,
+    scale,
     status,
+    supervising,
     survey,
     up,
 )
@@ -51,6 +53,8 @@ app.command("igrf")(igrf.igrf)
 app.command("demo")(demo.demo)
 app.command("up")(up.up)
 app.command("down")(up.down)
+app.command("restart")(supervising.restart)
+app.command("scale")(scale.scale)
 app.command("status")(status.status)
 app.command("logs")(up.logs)
 app.add_typer(jobs.app, name="jobs")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,12 +32,14 @@ from quetzalcore.ops.control_client import NoSupervisor, SupervisorClient
 from quetzalcore.settings import Settings
 
 if TYPE_CHECKING:
+    from quetzalcore.autoscaler.provider_settings import ProviderSettings
     from quetzalcore.cli.composition import Platform
 
 __all__ = ["companions", "open_provider"]
 
 _INSTANCE_READY_S = 60.0
 _ASKED_AGAIN_S = 5.0
+_SETTLE_S = 15.0  # until a new leader's Ray client has found the nodes that are there
 _ASKED = 3
 
 log = structlog.get_logger("quetzalcore.scaling")
@@ -98,9 +101,24 @@ def _far_provider(settings: Settings) -> Provider:
 
         hosts = given.hosts or settings.worker_nodes
         return HostsProvider(given.model_copy(update={"hosts": hosts}), access, now=now)
-    from quetzalcore.autoscaler.providers.cloud import open_cloud  # noqa: PLC0415 -- Libcloud, slow
+    return _cloud_provider(given, access)
 
-    return open_cloud(given, access, now=now)
+
+def _cloud_provider(given: ProviderSettings, access: WorkerAccess) -> Provider:
+    """Make the provider of a cloud's machines; Libcloud takes a second to load."""
+    from quetzalcore.autoscaler import provider_settings as known  # noqa: PLC0415 -- as above
+    from quetzalcore.autoscaler.clouds.azure import open_azure  # noqa: PLC0415 -- Libcloud
+    from quetzalcore.autoscaler.clouds.ec2 import open_ec2  # noqa: PLC0415 -- Libcloud
+    from quetzalcore.autoscaler.clouds.gce import open_gce  # noqa: PLC0415 -- Libcloud
+    from quetzalcore.autoscaler.providers.cloud import CloudProvider  # noqa: PLC0415 -- Libcloud
+
+    if isinstance(given, known.AwsSettings):
+        return CloudProvider(given, access, open_cloud=partial(open_ec2, given), now=now)
+    if isinstance(given, known.GcpSettings):
+        return CloudProvider(given, access, open_cloud=partial(open_gce, given), now=now)
+    if isinstance(given, known.AzureSettings):
+        return CloudProvider(given, access, open_cloud=partial(open_azure, given), now=now)
+    raise BadParameter("there is no such provider", hint="see the setting provider")
 
 
 def _access(settings: Settings) -> WorkerAccess:
@@ -184,6 +202,7 @@ def _loop(platform: Platform, scaled: ScaledSet, epoch: int) -> ScalingLoop:
             automatic=settings.auto_scale,
             every_s=settings.scaling_every_s,
             drain_s=settings.drain_s,
+            settle_s=_SETTLE_S if settings.engine == "ray" else 0.0,
         ),
         clock=now,
         epoch=epoch,

@@ -34,35 +34,48 @@ def status(
         url = client.url
     kept = None if context.obj.url else supervised(HostFiles.of(context.obj))
     if as_json:
-        processes = {} if kept is None else {"processes": kept["processes"]}
-        print_json({"url": url, "health": health, "nodes": nodes, "jobs": jobs, **processes})
+        print_json(
+            {
+                "url": url,
+                "health": health,
+                "instances": instances,
+                "nodes": nodes,
+                "scaling": scaling,
+                "jobs": jobs,
+                **({} if kept is None else {"processes": kept["processes"]}),
+            }
+        )
     else:
         say(f"{url}: {health['status']}, version {health['version']}")
         parts = [[name, _state(part)] for name, part in health["components"].items()]
         print_table("Parts", ["part", "is"], parts)
         if kept is not None:
             print_processes(kept)
-        rows = [
-            [
-                node["id"],
-                f"{node['free']['cpus']:g} of {node['total']['cpus']:g}",
-                f"{node['free']['memory_mib']:,} of {node['total']['memory_mib']:,}",
-                str(node["active_vms"]),
-                str(node["warm_vms"]),
-                node["runtime"],
-                "draining" if node["draining"] else node["trust"],
-            ]
-            for node in nodes
-        ]
-        print_table(
-            "Nodes", ["node", "free cores", "free MiB", "VMs", "warm", "runtime", "takes"], rows
-        )
         show_instances(instances)
+        show_nodes(nodes)
         show_scaling(scaling)
         latest = [[job["id"], job["kind"], job["state"]] for job in jobs]
         print_table("Latest jobs", ["id", "kind", "state"], latest)
     if health["status"] == "away":
         raise typer.Exit(1)
+
+
+def show_nodes(nodes: Sequence[Any]) -> None:
+    """Print what is free on each worker."""
+    rows = [
+        [
+            node["id"],
+            f"{node['free']['cpus']:g} of {node['total']['cpus']:g}",
+            f"{node['free']['memory_mib']:,} of {node['total']['memory_mib']:,}",
+            str(node["active_vms"]),
+            str(node["warm_vms"]),
+            node["runtime"],
+            "draining" if node["draining"] else node["trust"],
+        ]
+        for node in nodes
+    ]
+    columns = ["node", "free cores", "free MiB", "VMs", "warm", "runtime", "takes"]
+    print_table("Nodes", columns, rows)
 
 
 def show_instances(instances: Sequence[Any]) -> None:

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 class Workplace(Protocol):
     """What a companion of a leader sees of the nodes."""
 
-    def occupied(self) -> tuple[Occupied, ...]:
-        """Give the nodes with what they hold."""
+    def occupied(self) -> tuple[Occupied, ...] | None:
+        """Give the nodes with what they hold; None before they were looked at."""
         ...
 
     def look(self) -> None:

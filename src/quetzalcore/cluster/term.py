@@ -45,11 +45,12 @@ class Term:
         self._listening = Listening(self._state)
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._seen: int | None = None
+        self._looked = False
         self._tasks: asyncio.TaskGroup
 
-    def occupied(self) -> tuple[Occupied, ...]:
-        """Give the nodes with what they hold."""
-        return self._state.occupied()
+    def occupied(self) -> tuple[Occupied, ...] | None:
+        """Give the nodes with what they hold; None before they were looked at."""
+        return self._state.occupied() if self._looked else None
 
     def look(self) -> None:
         """Look at the nodes soon."""
@@ -112,7 +113,7 @@ class Term:
         }:
             self._state.changed_at = self._state.time()
             self._state.wake.set()
-        self._state.nodes = nodes
+        self._state.nodes, self._looked = nodes, True
         for name in nodes:
             if name not in self._watches or self._watches[name].done():
                 self._watches[name] = self._tasks.create_task(self._listening.watch(name))
