@@ -135,7 +135,10 @@ def draw(runs: Mapping[str, Replay], *, title: str, suffix: str = "svg") -> byte
         if len(runs) == 1:
             _area(queue, hours, waiting, colour, name)
             paid = ready + np.array([m.starting + m.draining for m in moments])
-            _area(workers, hours, paid, SERIES[1], "starting or draining")
+            workers.fill_between(
+                hours, ready, paid, step="post", color=SERIES[1], linewidth=0,
+                label="starting or draining",
+            )  # fmt: skip
             _area(workers, hours, ready, colour, "ready")
         else:
             for axes, values in ((queue, waiting), (workers, ready)):
