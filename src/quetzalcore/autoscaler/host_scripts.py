@@ -24,7 +24,8 @@ __all__ = [
 BROKEN, STALE, TAKEN = 74, 75, 76
 """How the scripts end where the worker did not start, a later leader was here, or another worker is."""
 
-_OFFERED = 0.8  # of a host's memory, as a worker offers it by itself
+_OFFERED_PERCENT = 80  # of a host's memory, as a worker offers it by itself
+_DIGITS = 15
 
 _SHARED = """set -eu
 umask 077
@@ -130,18 +131,23 @@ def read_view(host: str, answer: bytes, *, cluster: str) -> HostView:
     found = dict(
         line.split(" ", 1) for line in answer.decode(errors="replace").splitlines() if " " in line
     )
-    cpus = int(found.get("cpus", "1"))
-    memory_mib = int(_OFFERED * int(found.get("memory_kib", "0")) / 1024)
+    cpus = max(1, _number(found.get("cpus", "")))
+    memory_mib = _number(found.get("memory_kib", "")) * _OFFERED_PERCENT // 100 // 1024
     return HostView(
         host=host,
         shape=Shape(
             name=f"host-{cpus}x{round(memory_mib / 1024)}", cpus=float(cpus), memory_mib=memory_mib
         ),
-        epoch=int(found.get("epoch", "0")),
+        epoch=_number(found.get("epoch", "")),
         taken="mark" in found,
         alive="alive" in found,
         mark=_mark(found.get("mark", ""), cluster),
     )
+
+
+def _number(text: str) -> int:
+    """Read a number that another host gave; 0 for whatever is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def _mark(text: str, cluster: str) -> Mark | None:

@@ -61,7 +61,12 @@ def mark_of(
             launched_at=dt.datetime.fromtimestamp(int(launched), tz=dt.UTC),
             shape=next((shape for shape in shapes if shape.name == name), written),
         )
-    except (KeyError, ValueError):  # somebody else's, or spoilt: never to be touched
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ):  # somebody else's, or spoilt: never to be touched
         return None
 
 

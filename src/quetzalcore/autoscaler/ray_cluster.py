@@ -99,21 +99,32 @@ def read_cluster(document: Mapping[str, Any]) -> RayCluster:
             "Ray's own autoscaler scales this RayCluster", hint="set enableInTreeAutoscaling: false"
         )
     annotations = document["metadata"].get("annotations") or {}
-    kept = json.loads(annotations.get(ANNOTATION, "{}"))
-    entries = (
-        Entry(name=name, group=group, at=dt.datetime.fromisoformat(at), pod=pod)
-        for name, group, at, pod in kept.get("workers", ())
-    )
+    entries, epoch = _read_annotation(annotations.get(ANNOTATION, "{}"))
     return RayCluster(
         version=document["metadata"]["resourceVersion"],
         groups=tuple(
             _read_group(index, group)
             for index, group in enumerate(spec.get("workerGroupSpecs", ()))
         ),
-        entries=tuple(entries),
-        epoch=kept.get("epoch", 0),
+        entries=entries,
+        epoch=epoch,
         annotated=bool(annotations),
     )
+
+
+def _read_annotation(text: str) -> tuple[tuple[Entry, ...], int]:
+    try:
+        kept = json.loads(text)
+        entries = tuple(
+            Entry(name=name, group=group, at=dt.datetime.fromisoformat(at), pod=pod)
+            for name, group, at, pod in kept.get("workers", ())
+        )
+        return entries, int(kept.get("epoch", 0))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ProviderRefused(
+            f"the annotation {ANNOTATION} of the RayCluster cannot be read",
+            hint="somebody changed it by hand: remove it, and workers are known by their pods",
+        ) from error
 
 
 def _read_group(index: int, group: Mapping[str, Any]) -> WorkerGroup:

@@ -40,8 +40,15 @@ def test_tags_are_what_the_narrowest_cloud_takes() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"role": "gateway"}, {"cluster": "another"}, {"epoch": "twelve"}, {"millicpus": ""}],
-    ids=["role", "cluster", "epoch", "cpus"],
+    [
+        {"role": "gateway"},
+        {"cluster": "another"},
+        {"epoch": "twelve"},
+        {"millicpus": ""},
+        {"launched": "9" * 30},
+        {"vgpus": []},
+    ],
+    ids=["role", "cluster", "epoch", "cpus", "launched", "vgpus"],
 )
 def test_what_is_not_ours_or_spoilt_is_left_alone(changed) -> None:
     assert mark_of({**tags_of(MARK, prefix=""), **changed}, prefix="", cluster="quetzal") is None

@@ -165,6 +165,13 @@ def test_a_ray_cluster_that_we_cannot_scale_is_refused(spec, said) -> None:
         read_cluster({"metadata": {"resourceVersion": "1"}, "spec": spec})
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"workers": [1]}', '{"epoch": "x"}'])
+def test_an_annotation_that_was_spoilt_is_told_of(text) -> None:
+    about = {"resourceVersion": "1", "annotations": {ANNOTATION: text}}
+    with pytest.raises(ProviderRefused, match="cannot be read: somebody changed it"):
+        read_cluster({"metadata": about, "spec": {}})
+
+
 def test_a_group_that_is_not_there_is_refused() -> None:
     with pytest.raises(ProviderRefused, match="no worker group 'x'"):
         _cluster(replicas=0).group("x")
