@@ -178,7 +178,7 @@ def _matched_in(cluster: RayCluster, group: WorkerGroup, there: Sequence[Pod]) -
     settled = [entry for entry in entries if entry.pod in own]
     taken = {entry.pod for entry in settled}
     new = [pod for name, pod in own.items() if name not in taken]
-    open_ = [entry for entry in entries if entry.pod not in own]
+    open_ = [replace(entry, pod="") for entry in entries if entry.pod not in own]
     came = [replace(entry, pod=pod.name) for entry, pod in zip(open_, new, strict=False)]
     unasked = [
         Entry(name=pod.name, group=group.name, at=pod.created_at, pod=pod.name)
