@@ -18,6 +18,7 @@ from quetzalcore.autoscaler.provider import (
     ProviderUnreachable,
 )
 from quetzalcore.autoscaler.providers import kubernetes
+from quetzalcore.errors import BadParameter
 
 
 def test_somebody_else_who_changes_the_ray_cluster_only_delays_us(kubernetes_ground) -> None:
@@ -121,6 +122,16 @@ def test_a_wrong_token_or_name_is_refused_in_a_sentence(kubernetes_ground, tmp_p
                 await provider.list()
 
     kubernetes_ground.play(story)
+
+
+@pytest.mark.parametrize("missing", ["namespace", "ca"])
+def test_outside_of_a_pod_everything_must_be_said(kubernetes_ground, tmp_path, missing) -> None:
+    changed = {
+        "namespace": {"namespace": "", "namespace_file": tmp_path / "none"},
+        "ca": {"url": "https://127.0.0.1:1", "ca_file": tmp_path / "none"},
+    }
+    with pytest.raises(BadParameter, match="run in a pod, or set url"):
+        kubernetes_ground.build(**changed[missing])
 
 
 def test_a_ray_cluster_that_another_scales_is_left_alone(kubernetes_ground) -> None:

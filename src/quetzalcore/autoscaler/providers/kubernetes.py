@@ -33,6 +33,7 @@ from quetzalcore.autoscaler.ray_cluster import (
     with_order,
     without,
 )
+from quetzalcore.errors import BadParameter
 
 __all__ = ["KubernetesProvider"]
 
@@ -57,18 +58,13 @@ class KubernetesProvider:
         self._fence = Fence()
         self._turn = asyncio.Lock()
         self._groups = {settings.size_of(shape): shape for shape in settings.offered()}
-        namespace = settings.namespace or settings.namespace_file.read_text("ascii").strip()
+        url = settings.url or _IN_CLUSTER
+        namespace, trust = _surroundings(settings, secure=url.startswith("https:"))
         self._cluster_path = (
             f"/apis/ray.io/v1/namespaces/{namespace}/rayclusters/{settings.ray_cluster}"
         )
         self._pods_path = f"/api/v1/namespaces/{namespace}/pods"
-        url = settings.url or _IN_CLUSTER
-        safe = url.startswith("https:")
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            timeout=_ANSWER_S,
-            verify=ssl.create_default_context(cafile=settings.ca_file) if safe else False,
-        )
+        self._client = httpx.AsyncClient(base_url=url, timeout=_ANSWER_S, verify=trust)
 
     async def shapes(self) -> tuple[Shape, ...]:
         """Give the groups' sizes, with the replicas that each may still have."""
@@ -210,6 +206,20 @@ class KubernetesProvider:
             raise ProviderRefused(
                 f"the token cannot be read: {error}", hint="check token_file of the provider's file"
             ) from error
+
+
+def _surroundings(
+    settings: KubernetesSettings, *, secure: bool
+) -> tuple[str, ssl.SSLContext | bool]:
+    """Give the namespace, and whose certificates are trusted; a pod finds both in files."""
+    try:
+        namespace = settings.namespace or settings.namespace_file.read_text("ascii").strip()
+        return namespace, secure and ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise BadParameter(
+            f"what a pod knows of its cluster cannot be read: {error}",
+            hint="run in a pod, or set url, namespace, token_file and ca_file in the provider's file",
+        ) from error
 
 
 class _TooEarly(Exception):
