@@ -21,7 +21,7 @@ from tests.servers.docker_engine import HOST_SOCKET, answers, running_engine
 
 _PORTS = (
     *("QUETZAL_HTTP_PORT", "QUETZAL_ALT_PORT", "QUETZAL_GATEWAY_PORT", "QUETZAL_DASHBOARD_PORT"),
-    *("QUETZAL_WEBSOCKET_PORT", "QUETZAL_MASTER_PORT", "QUETZAL_HTTPS_PORT"),
+    *("QUETZAL_WEBSOCKET_PORT", "QUETZAL_MASTER_PORT", "QUETZAL_HTTPS_PORT", "QUETZAL_LAPTOP_PORT"),
 )
 _ENGINE = (
     *("--storage-driver", "overlay2", "--bip", "172.29.0.1/24"),
@@ -97,8 +97,13 @@ def _space(name: str) -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(scope="session")
 def images(builder, tmp_path_factory) -> dict[str, str]:
-    """Build the platform twice: as it is, and as a later version of the same."""
+    """Build the platform twice: as it is, and as a later version of the same.
+
+    With ``QUETZAL_DOCKER_BUILT=1`` the images of the last run are taken instead.
+    """
     built = {}
+    if os.environ.get("QUETZAL_DOCKER_BUILT"):
+        return {version: f"quetzalcore-test:{version}" for version in ("1.0.0", "1.0.1")}
     context = sources(tmp_path_factory.mktemp("sources") / "context")
     for version in ("1.0.0", "1.0.1"):
         set_version(context, version)

@@ -196,6 +196,11 @@ class Stack:
         with self.client() as client:
             return client.get(f"/api/jobs/{job_id}").json()
 
+    def states(self, job_ids: list[str]) -> set[str]:
+        """Give in which states these jobs are."""
+        with self.client() as client:
+            return {client.get(f"/api/jobs/{job_id}").json()["state"] for job_id in job_ids}
+
     def ended(self, job_id: str, *, limit_s: float = 420) -> dict[str, Any]:
         """Wait for a job's end."""
         ends = {"succeeded", "failed", "cancelled"}

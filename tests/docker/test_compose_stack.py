@@ -28,12 +28,8 @@ def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, surveys) -> 
 
 
 def test_every_port_that_scripts_know_leads_to_the_same_platform(stack) -> None:
-    for name, port in stack.ports.items():
-        if name in {
-            "QUETZAL_MASTER_PORT",
-            "QUETZAL_HTTPS_PORT",
-        }:  # private; with a certificate only
-            continue
+    for name in ("HTTP", "ALT", "GATEWAY", "DASHBOARD", "WEBSOCKET"):
+        port = stack.ports[f"QUETZAL_{name}_PORT"]
         with stack.client() as client:
             answer = client.get(f"http://{stack.host}:{port}/health")
         assert answer.json()["components"]["ledger"]["status"] == "ok", name
@@ -136,6 +132,13 @@ def test_an_upgrade_fails_no_request(stack, images) -> None:
     print(f"upgraded in {time.monotonic() - began:.0f} s under {seen.asked} requests")  # noqa: T201
     assert seen.failures == []
     assert seen.asked > 200
+    assert seen.accepted
+    until(  # nothing that was accepted is lost
+        lambda: stack.states(seen.accepted) == {"succeeded"},
+        limit_s=240,
+        what=f"{len(seen.accepted)} accepted jobs succeed",
+        every_s=5,
+    )
     assert set(seen.versions) == {"1.0.0", "1.0.1"}
     after = stack.containers("gateway")
     assert len(after) == len(before)
