@@ -28,11 +28,6 @@ class Fleet:
         self._there = [0, 0]
 
     @property
-    def busy(self) -> bool:
-        """Whether anything runs or is on its way."""
-        return bool(self.running or self._starting)
-
-    @property
     def live(self) -> int:
         """How many are ready or starting."""
         return len(self._seen) - len(self._draining)

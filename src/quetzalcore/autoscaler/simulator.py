@@ -182,7 +182,7 @@ class _World:
             small = self._fleet.live <= policy.bounds.least
             if at_s >= done_s + (0.0 if small else 2.0 * calm_s):
                 break
-            if not self._fleet.busy and self._waiting and at_s - self._moved_s > _STUCK_S:
+            if not self._fleet.running and self._waiting and at_s - self._moved_s > _STUCK_S:
                 break
             at_s += self._supply.look_every_s
         return self._finished(at_s)
@@ -215,6 +215,7 @@ class _World:
         if worker is None:
             queue.append(job)
             self._waiting += 1
+            self._moved_s = at_s
             return
         fleet, asked = self._fleet, self._asked[size]
         room = fleet.room[worker]

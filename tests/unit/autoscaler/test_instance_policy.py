@@ -95,6 +95,13 @@ def test_instances_stay_unless_both_cpu_and_responses_are_low(measured: dict[str
     assert isinstance(decide(seen(6, **measured), policy, FRESH, NOW), Hold)
 
 
+def test_without_a_response_threshold_cpu_alone_decides() -> None:
+    policy = instance_policy(response_down_s=None, target_response_s=None)
+    decision = decide(seen(6, cpu_percent=30.0), policy, FRESH, NOW)
+    assert isinstance(decision, ScaleDown)
+    assert decision.count == 3
+
+
 def test_instances_that_nobody_asks_anything_go() -> None:
     decision = decide(seen(6, cpu_percent=1.0, rate_per_s=0.0), POLICY, FRESH, NOW)
     assert isinstance(decision, ScaleDown)

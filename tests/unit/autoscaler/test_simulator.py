@@ -14,6 +14,7 @@ from quetzalcore.autoscaler.model import Shape
 from quetzalcore.autoscaler.policies import worker_policy
 from quetzalcore.autoscaler.pool import Pool
 from quetzalcore.autoscaler.prices import read_prices
+from quetzalcore.autoscaler.schedules import parse_schedule
 from quetzalcore.autoscaler.simulation_report import Summary, document, draw, summarise
 from quetzalcore.autoscaler.simulator import Replay, Supply, simulate
 from quetzalcore.autoscaler.traces import MADE_UP, Trace, made_up, read_trace
@@ -100,6 +101,33 @@ def test_machines_that_are_refused_or_never_come_are_counted_and_replaced() -> N
     assert told.unfinished == 0
     assert told.refused > 0
     assert told.given_up > 0
+
+
+def test_a_schedule_takes_workers_that_are_busy_and_they_finish_first() -> None:
+    schedules = (parse_schedule("workers mon 00:30-24:00 1-1")[1],)
+    replay, told = replayed(csv("0,3000,8,512,40"), most=4, schedules=schedules)
+    assert told.unfinished == 0
+    assert max(m.draining for m in replay.moments) > 0
+    assert replay.moments[-1].ready == 1
+
+
+def test_a_provider_that_gives_nothing_ends_the_replay() -> None:
+    policy = worker_policy(least=0, default_shape="eight")
+    never = Supply(never_ready=1.0, look_every_s=3000.0, replaced_after_s=3000.0)
+    replay = simulate(csv("0,10,1,512,1"), policy, (SHAPE,), never, np.random.default_rng(1))
+    told = summarise(replay, policy, (SHAPE,))
+    assert told.unfinished == 1
+    assert told.given_up > 0
+
+
+def test_a_job_after_days_of_nothing_is_served() -> None:
+    _, told = replayed(csv("0,10,1,512,1", "400000,10,1,512,1"), least=0)
+    assert told.unfinished == 0
+
+
+def test_without_a_shape_there_is_nothing_to_simulate() -> None:
+    with pytest.raises(BadParameter, match="no shape"):
+        simulate(csv("0,1,1,1,1"), worker_policy(), (), PROMPT, np.random.default_rng(1))
 
 
 def test_a_job_that_no_shape_holds_is_told_apart() -> None:
