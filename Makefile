@@ -15,7 +15,7 @@ SYSTEM := postgresql:pg_lsclusters nginx-light:nginx redis-server:redis-server r
 .PHONY: help demo test test-docker test-faults lint unit kernels docs bench client system format constraints clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/ -/'
 
 $(VENV)/.base: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
@@ -50,7 +50,7 @@ test-faults: system $(VENV)/.dev  ## kill real processes under load: every job e
 	$(PYTEST) -m faults
 
 test-docker: system $(VENV)/.dev  ## containers for real: build, run, scale, kill, upgrade (needs root; a Docker engine is started where none runs)
-	@missing=""; for pair in docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap iptables:iptables; do \
+	@missing=""; for pair in docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap iptables:iptables openssl:openssl busybox-static:busybox; do \
 	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${pair#*:}" >/dev/null || missing="$$missing $${pair%%:*}"; done; \
 	if [ -n "$$missing" ]; then \
 	  root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
