@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from quetzalcore.autoscaler.model import Member, MemberState, Metrics, Shape, Target
 from quetzalcore.autoscaler.provider import Machine, MachineState, Provider
 from quetzalcore.autoscaler.scaled_set import Observed
+from quetzalcore.autoscaler.smoothing import Smooth
 from quetzalcore.jobs.scaling import InstanceBook, InstanceReport
 
 __all__ = ["SILENT_S", "InstanceSet", "living"]
@@ -16,6 +17,7 @@ SILENT_S = 10.0
 """An instance that has said nothing for so long does not serve."""
 
 _FORGOTTEN_S = 120.0
+_WINDOW_S = 30.0
 _ANY = Shape(name="instance", cpus=1.0, memory_mib=256)
 
 
@@ -28,6 +30,7 @@ class InstanceSet:
         self.provider = provider
         self._book = book
         self._ready_s = ready_s
+        self._cpu = Smooth(_WINDOW_S)
 
     async def observe(self, now: dt.datetime) -> Observed:
         """Look at reports and processes; forget the reports of those that are long dead."""
@@ -42,7 +45,7 @@ class InstanceSet:
             metrics=Metrics(
                 members=_members(machines, alive),
                 shapes=await self.provider.shapes(),
-                cpu_percent=_mean([one.cpu_percent for one in serving]),
+                cpu_percent=self._cpu.add(now, _mean([one.cpu_percent for one in serving])),
                 p95_s=_weighted([(one.p95_ms, one.requests_per_s) for one in serving]),
                 mean_s=_weighted([(one.mean_ms, one.requests_per_s) for one in serving]),
                 rate_per_s=sum(one.requests_per_s for one in serving),

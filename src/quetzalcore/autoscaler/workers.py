@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from quetzalcore.autoscaler.foresight import Foresight
 from quetzalcore.autoscaler.model import (
     Demand,
     Member,
@@ -18,12 +19,14 @@ from quetzalcore.autoscaler.model import (
 )
 from quetzalcore.autoscaler.provider import Machine, MachineState, Provider
 from quetzalcore.autoscaler.scaled_set import NotSeenYet, Observed
+from quetzalcore.autoscaler.smoothing import Smooth
 from quetzalcore.jobs.ledger import JobLedger, NodeBook, NotFound, Waiting
 from quetzalcore.jobs.model import Node, Resources
 
 __all__ = ["Occupied", "WorkerSet", "Workplace", "demands_of", "members_of"]
 
 _PLENTY_MIB = 1 << 30
+_WINDOW_S = 60.0
 _SAMPLE = 500  # of the queue's head: enough to know what kinds of jobs wait
 
 
@@ -58,11 +61,14 @@ class Workplace(Protocol):
 
 
 class WorkerSet:
-    """The set of workers; machines that are no nodes ``ready_s`` after their launch are overdue."""
+    """The set of workers; machines that are no nodes ``ready_s`` after their launch are overdue.
+
+    With ``foresight`` the queue's expected depth is told beside the depth that it has.
+    """
 
     target = Target.WORKERS
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- each is one seam or one time
         self,
         provider: Provider,
         workplace: Workplace,
@@ -70,13 +76,17 @@ class WorkerSet:
         nodes: NodeBook,
         *,
         ready_s: float,
+        foresight: Foresight | None = None,
     ) -> None:
         self.provider = provider
         self._workplace = workplace
         self._ledger = ledger
         self._nodes = nodes
         self._ready_s = ready_s
+        self._foresight = foresight
         self._idle_since: dict[str, dt.datetime] = {}
+        self._starting: frozenset[str] = frozenset()
+        self._cpu, self._memory = Smooth(_WINDOW_S), Smooth(_WINDOW_S)
 
     async def observe(self, now: dt.datetime) -> Observed:
         """Look at nodes, machines and the queue."""
@@ -95,14 +105,16 @@ class WorkerSet:
         missing = [machine for name, machine in machines.items() if name not in nodes]
         if missing:
             self._workplace.look()
+        self._time_starts(machines, nodes, now)
         return Observed(
             metrics=Metrics(
                 members=members_of(there, machines, idle_s),
                 shapes=shapes,
                 queue_depth=max(queued, len(waiting)),
                 demands=demands_of(waiting, depth=queued),
-                cpu_percent=_mean(node.cpu_percent for node in ready),
-                memory_percent=_mean(node.memory_percent for node in ready),
+                cpu_percent=self._cpu.add(now, _mean(node.cpu_percent for node in ready)),
+                memory_percent=self._memory.add(now, _mean(node.memory_percent for node in ready)),
+                expected_depth=await self._expected_depth(there, now),
             ),
             made=frozenset(machines),
             vacant=frozenset(
@@ -124,6 +136,27 @@ class WorkerSet:
         with suppress(NotFound):
             await self._nodes.drain(member_id, draining=True)
         self._workplace.look()
+
+    async def _expected_depth(self, there: Sequence[Occupied], now: dt.datetime) -> float | None:
+        if self._foresight is None:
+            return None
+        counts = await self._ledger.counts()
+        takes = [one.node for one in there if not one.node.draining]
+        return self._foresight.expected_depth(
+            counts.by_state,
+            busy_cores=sum(one.node.total.cpus for one in there if one.running),
+            cores=sum(node.total.cpus for node in takes),
+            now=now,
+        )
+
+    def _time_starts(
+        self, machines: Mapping[str, Machine], nodes: Collection[str], now: dt.datetime
+    ) -> None:
+        """Learn from machines that have just become nodes how long that takes."""
+        if self._foresight is not None:
+            for name in self._starting & machines.keys() & set(nodes):
+                self._foresight.learn_start((now - machines[name].launched_at).total_seconds())
+        self._starting = frozenset(machines.keys() - set(nodes))
 
     def _keep_time(self, there: Sequence[Occupied], now: dt.datetime) -> None:
         """Remember since when each node has had nothing to do."""

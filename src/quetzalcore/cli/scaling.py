@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from quetzalcore.autoscaler.foresight import Foresight
 from quetzalcore.autoscaler.instances import InstanceSet
 from quetzalcore.autoscaler.loop import LoopConfig, ScalingLoop
 from quetzalcore.autoscaler.model import Target
@@ -160,6 +161,9 @@ def _workers(platform: Platform, engine: Engine) -> Companion:
                 platform.ledger,
                 platform.nodes,
                 ready_s=settings.scaling_ready_s,
+                foresight=Foresight(up_cooldown_s=settings.scaling_scale_up_cooldown)
+                if settings.scaling_forecast
+                else None,
             )
             await _loop(platform, scaled, epoch).run()
 

@@ -34,7 +34,7 @@ __all__ = [
 
 RUN = "from quetzalcore.cli.main import run; run()"
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/local/sbin"  # where nginx is, and people's PATH may not lead
-_NOTICED_S = 3.0  # by then nginx sends nothing more to an instance that leaves
+_NOTICED_S = 5.0  # by then nginx sends nothing more to an instance that leaves: it was told a second before
 _RESTART_S = 600.0
 _STOP_S = 60.0
 _POLL_S = 0.1

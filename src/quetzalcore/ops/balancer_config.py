@@ -12,7 +12,6 @@ from quetzalcore.ops.nginx_text import Lines, block, text_of
 __all__ = ["generation", "nginx_config"]
 
 _HTTP2_ON = (1, 25, 1)  # before, http2 was a word of listen
-_KEEPALIVE_MIN = (1, 27, 4)
 _UNNAMED = "@configuration@@"
 _LOG = (
     "log_format told escape=json '{"
@@ -58,7 +57,7 @@ def _http(options: BalancerOptions, upstreams: Sequence[Upstream]) -> Iterable[s
     if upstreams:
         yield from block("upstream gateway", _upstream(upstreams))
     yield from block("server", _control(options))
-    served = tuple(locations(options, served=bool(upstreams)))
+    served = (*_parting(options), *locations(options, served=bool(upstreams)))
     plain = tuple(f"listen {each};" for each in options.listen)
     if options.tls is None:
         yield from block("server", [*plain, *_acme(options), *served])
@@ -87,7 +86,7 @@ def _basics(options: BalancerOptions) -> Iterable[str]:
     yield f"client_max_body_size {limits.body_mib}m;"
     yield "keepalive_timeout 65s;"
     yield "keepalive_requests 100000;"
-    if options.version >= _KEEPALIVE_MIN:
+    if not options.parts_abruptly:
         # An idle connection is not closed while a client's next request may be on its way.
         yield "keepalive_min_timeout 1s;"
     yield "limit_req_zone $limited zone=requests:10m " + f"rate={limits.requests_per_s}r/s;"
@@ -114,6 +113,19 @@ def _maps(options: BalancerOptions) -> Iterable[str]:
         'map "$request_method:$http_idempotency_key" $repeatable', ["default 0;", '"~^POST:." 1;']
     )
     yield from block("map $http_upgrade $upgraded", ["default upgrade;", '"" "";'])
+
+
+def _parting(options: BalancerOptions) -> Iterable[str]:
+    """Say ``Connection: close`` while there is the file that announces a change.
+
+    A reload closes idle kept connections, also one whose client's next request is on its way. Clients
+    that were told before have none.
+    """
+    if options.parts_abruptly:
+        yield 'set $parting "";'
+        yield from block(f"if (-f {options.parting})", ["set $parting close;"])
+        yield from block("if ($http_upgrade)", ['set $parting "";'])
+        yield "add_header Connection $parting always;"
 
 
 def _upstream(upstreams: Sequence[Upstream]) -> Iterable[str]:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from quetzalcore.errors import BadParameter
 
-__all__ = ["BalancerOptions", "Limits", "Tls", "Upstream", "listening_address"]
+KEEPALIVE_MIN = (1, 27, 4)
+"""The first nginx with ``keepalive_min_timeout``."""
+
+__all__ = ["KEEPALIVE_MIN", "BalancerOptions", "Limits", "Tls", "Upstream", "listening_address"]
 
 _ADDRESS = re.compile(r"(\d{1,3}(\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 _PATH = re.compile(r"/[\w./@+-]*")
@@ -164,6 +167,16 @@ class BalancerOptions:
     def control(self) -> Path:
         """The socket on which nginx tells which configuration it serves."""
         return self.folder / "control.sock"
+
+    @property
+    def parting(self) -> Path:
+        """The file that is there while a change comes: answers then say ``Connection: close``."""
+        return self.folder / "parting"
+
+    @property
+    def parts_abruptly(self) -> bool:
+        """Whether this nginx closes idle connections at a reload, without regard to requests on their way."""
+        return self.version < KEEPALIVE_MIN
 
 
 def listening_address(text: str) -> str:

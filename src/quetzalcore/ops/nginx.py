@@ -79,14 +79,22 @@ class Nginx:
         The nginx to run.
     patience_s : float
         How long it may take to start, to take a change, or to end.
+    parting_s : float
+        How long before a change clients are told to use their connections no more.
     """
 
     def __init__(
-        self, options: BalancerOptions, *, program: str = "nginx", patience_s: float = 10.0
+        self,
+        options: BalancerOptions,
+        *,
+        program: str = "nginx",
+        patience_s: float = 10.0,
+        parting_s: float = 1.0,
     ) -> None:
         self._options = options
         self._program = program
         self._patience_s = patience_s
+        self._parting_s = parting_s if options.parts_abruptly else 0.0
         self._config = options.folder / "nginx.conf"
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
@@ -110,11 +118,14 @@ class Nginx:
             before = self._config.read_bytes() if self._config.exists() else None
             await self._put(config)
             try:
+                await self._part()
                 await self._take(generation(config))
             except BalancerRefused:
                 if before is not None:
                     self._config.write_bytes(before)
                 raise
+            finally:
+                self._options.parting.unlink(missing_ok=True)
         return True
 
     async def serves(self) -> str:
@@ -197,6 +208,12 @@ class Nginx:
                 hint=f"what was served before is still served; look at {draft}",
             )
         draft.replace(self._config)
+
+    async def _part(self) -> None:
+        """Let clients give up their kept connections: a reload closes the idle ones without a word."""
+        if self._parting_s and self.master() is not None:
+            self._options.parting.touch()
+            await asyncio.sleep(self._parting_s)
 
     async def _take(self, name: str) -> None:
         """Start or reload, and wait until only the new configuration is served."""

@@ -1,0 +1,26 @@
+"""A mean over the last while, so that one sample decides nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+
+__all__ = ["Smooth"]
+
+
+class Smooth:
+    """The mean of what was measured within a window; None where nothing was."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window = dt.timedelta(seconds=window_s)
+        self._samples: deque[tuple[dt.datetime, float]] = deque()
+
+    def add(self, now: dt.datetime, value: float | None) -> float | None:
+        """Take in a sample, and give the mean with it; None says that there was nothing to measure."""
+        if value is None:
+            self._samples.clear()
+            return None
+        self._samples.append((now, value))
+        while now - self._samples[0][0] > self._window:
+            self._samples.popleft()
+        return sum(sample for _, sample in self._samples) / len(self._samples)
