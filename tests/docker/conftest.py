@@ -45,6 +45,7 @@ def builder(cache) -> Iterator[Builder]:
     with _engine(cache) as builder:
         builder.bases()
         yield builder
+        builder.forget()
     until(
         lambda: network_settings() == before,
         limit_s=20,

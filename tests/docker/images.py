@@ -25,6 +25,7 @@ POSTGRES, REDIS = "quetzalcore-test-postgres:bookworm", "quetzalcore-test-redis:
 _SYSTEM = "ca-certificates,python3,python3-venv,bubblewrap,crun,nginx-light"
 _MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
 _LIMIT_S = 900
+_KEPT = ("dependencies", "trimmed")  # stages that are slow to build, kept by a name of their own
 _WHEELS_PORT = 47811  # always the same: another address would be another build, with no layer kept
 
 
@@ -57,17 +58,24 @@ class Builder:
                 *("--build-arg", f"BASE={DATABASE_BASE}", str(DATABASES)),
             )
 
+    def forget(self) -> None:
+        """Remove what no build of the same sources needs again."""
+        self.docker("image", "prune", "--force")
+
     def platform(self, name: str, context: Path, *, version: str) -> None:
         """Build the platform's image from a copy of its sources."""
         wheels = _wheels(self.cache, context)
         with _served(wheels, self.within) as url:
-            self.docker(
-                *("build", "--quiet", "--network", "host", "--tag", name),
+            build = (
+                *("build", "--quiet", "--network", "host"),
                 *("--file", str(context / "deploy/docker/Dockerfile")),
                 *("--build-arg", f"BASE={BASE}", "--build-arg", f"VERSION={version}"),
                 *("--build-arg", "PIP_NO_INDEX=1", "--build-arg", f"PIP_FIND_LINKS={url}"),
-                str(context),
             )
+            for stage in _KEPT:
+                tag = f"quetzalcore-test-stage:{stage}"
+                self.docker(*build, "--target", stage, "--tag", tag, str(context))
+            self.docker(*build, "--tag", name, str(context))
 
 
 def sources(folder: Path) -> Path:
