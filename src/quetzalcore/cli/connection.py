@@ -11,7 +11,7 @@ from quetzalcore.settings import Settings
 if TYPE_CHECKING:
     from quetzalcore.client import QuetzalClient
 
-__all__ = ["connect", "kept_key"]
+__all__ = ["address_and_key", "connect", "kept_key"]
 
 
 def connect(settings: Settings) -> QuetzalClient:
@@ -24,6 +24,17 @@ def connect(settings: Settings) -> QuetzalClient:
     """
     from quetzalcore.client import QuetzalClient  # noqa: PLC0415 -- heavy
 
+    return QuetzalClient(*address_and_key(settings))
+
+
+def address_and_key(settings: Settings) -> tuple[str, str]:
+    """Give the server's origin and the key to show there; this host's key is for this host alone.
+
+    Raises
+    ------
+    BadParameter
+        If no key is set and this host keeps none.
+    """
     files = HostFiles.of(settings)
     running = files.running()
     url = settings.url or (running.url if running else f"http://{settings.host}:{settings.port}")
@@ -33,7 +44,7 @@ def connect(settings: Settings) -> QuetzalClient:
             "there is no API key",
             hint="set QUETZAL_API_KEY, or start the platform on this host with quetzal up",
         )
-    return QuetzalClient(url, key)
+    return url, key
 
 
 def kept_key(files: HostFiles) -> str:

@@ -28,6 +28,7 @@ from quetzalcore.cli import (
     roles,
     scale,
     status,
+    stress,
     supervising,
     survey,
     up,
@@ -67,6 +68,7 @@ app.add_typer(accounts.user_app, name="user")
 app.add_typer(accounts.key_app, name="key")
 app.add_typer(autoscale.app, name="autoscale")
 app.command("doctor")(doctor.doctor)
+app.command("stress")(stress.stress)
 
 
 _INTERRUPTED = 130
