@@ -26,8 +26,8 @@ _PAUSE_S = 0.2  # from one request of a client to its next: a constant load
 _STREAMS = 8
 _PATIENCE_S = 180.0
 _CALM_S = 4.0
-_KILLS = 4
-_PER_KILL_S = 45.0
+_KILLS = 2
+_PER_KILL_S = 90.0
 _ALLOWED = 1e-4
 _UPLOAD = b"easting,northing,tmi\n1,2,3\n"
 
