@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -39,11 +39,16 @@ class LocalAgent:
     """An agent of this host. It outlives a master, so that the next one adopts what it runs.
 
     A dead agent is started again by the next call of ``start``; what it ran is lost. So is one that does
-    not answer within ``patience_s``.
+    not answer within ``patience_s``. One that is not ``wanted`` any more is not started.
     """
 
     def __init__(
-        self, settings: HostSettings, *, log_file: Path | None = None, patience_s: float = 5.0
+        self,
+        settings: HostSettings,
+        *,
+        log_file: Path | None = None,
+        patience_s: float = 5.0,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.settings = settings
         self._folder = settings.folder
@@ -51,6 +56,7 @@ class LocalAgent:
         self._caller: Caller | None = None
         self._children: set[int] = set()
         self._starting = asyncio.Lock()
+        self._wanted = wanted
         self.patience_s = patience_s
 
     @property
@@ -87,12 +93,17 @@ class LocalAgent:
     async def shut_down(self) -> None:
         """End the agent and everything that it runs, if there is one."""
         async with self._starting:
-            caller = self._caller or await self._dial()
-            if caller is not None:
-                self._caller = caller
-                await self._quit(caller)
-            else:  # it may live and not listen
-                await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, 0.0)
+            if not self._folder.is_dir():
+                return
+            with await asyncio.to_thread(
+                _lock, self._folder / "start.lock"
+            ):  # nobody starts it now
+                caller = self._caller or await self._dial()
+                if caller is not None:
+                    self._caller = caller
+                    await self._quit(caller)
+                else:  # it may live and not listen
+                    await asyncio.to_thread(_wait_until_gone, self._folder / LOCK, 0.0)
             await self.close()
 
     async def ask(self, call: Call, body: bytes, *, timeout_s: float) -> bytes:
@@ -106,8 +117,10 @@ class LocalAgent:
             if self._caller is not None and not self._caller.closed.is_set():
                 return self._caller
             await self.close()
+            self._check_wanted()
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with await asyncio.to_thread(_lock, self._folder / "start.lock"):
+                self._check_wanted()
                 caller = await self._adopt()
                 if caller is None:
                     await self._spawn()
@@ -118,6 +131,10 @@ class LocalAgent:
                 )
             self._caller = caller
             return caller
+
+    def _check_wanted(self) -> None:
+        if not self._wanted():
+            raise AgentUnreachable("the worker was removed meanwhile", hint="nothing is to be done")
 
     async def _adopt(self) -> Caller | None:
         """Reach a running agent with our settings; end one with others or that does not answer."""

@@ -16,6 +16,8 @@ __all__ = ["Roster"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ENTRY = "worker.json"
+_CLOCK = ".clock"  # a file's time tells the time as the disk counts it
+_SETTLED_S = 60.0
 
 
 class Roster:
@@ -62,11 +64,28 @@ class Roster:
             draft.unlink()
         return settings
 
-    def remove(self, name: str) -> None:
-        """Forget a worker and delete its files."""
-        folder = self.folder_of(name)
-        (folder / _ENTRY).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+    def strike(self, name: str) -> None:
+        """Forget a worker, so that nobody starts it again."""
+        (self.folder_of(name) / _ENTRY).unlink(missing_ok=True)
+
+    def struck(self) -> tuple[str, ...]:
+        """Give those of whom files are left, but not the folders of a moment ago: somebody may be adding there."""
+        if not self._folder.is_dir():
+            return ()
+        clock = self._folder / _CLOCK
+        clock.touch()
+        now = clock.stat().st_mtime
+        return tuple(
+            folder.name
+            for folder in sorted(self._folder.glob("*/"))
+            if _NAME.fullmatch(folder.name)
+            and not (folder / _ENTRY).exists()
+            and now - folder.stat().st_mtime > _SETTLED_S
+        )
+
+    def clear(self, name: str) -> None:
+        """Delete a worker's files."""
+        shutil.rmtree(self.folder_of(name), ignore_errors=True)
 
 
 def _read(entry: Path) -> HostSettings | None:

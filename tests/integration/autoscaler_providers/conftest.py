@@ -12,6 +12,7 @@ from tests.integration.autoscaler_providers.grounds.ground import Ground
 from tests.integration.autoscaler_providers.grounds.hosts import HostsGround
 from tests.integration.autoscaler_providers.grounds.kubernetes import KubernetesGround
 from tests.integration.autoscaler_providers.grounds.nowhere import FakeGround, LocalGround
+from tests.integration.autoscaler_providers.grounds.this_host import ThisHostGround
 from tests.integration.autoscaler_providers.grounds.told_docker import ToldDockerGround
 from tests.servers.docker_engine import (  # noqa: F401 -- one is a fixture
     docker_engine,
@@ -60,6 +61,12 @@ def local_ground(tmp_path) -> LocalGround:
 
 
 @pytest.fixture
+def this_host_ground(tmp_path) -> ThisHostGround:
+    """Give this host, with agents that are processes."""
+    return ThisHostGround(tmp_path / "vms")
+
+
+@pytest.fixture
 def hosts_ground(ssh_server) -> HostsGround:  # noqa: F811 -- the fixture
     """Give three free hosts."""
     return HostsGround(ssh_server)
@@ -86,6 +93,7 @@ def cloud_ground(ec2_server, tmp_path) -> CloudGround:  # noqa: F811 -- the fixt
         "cloud",
         "told_docker",
         pytest.param("docker", marks=pytest.mark.docker),
+        pytest.param("this_host", marks=pytest.mark.faults),  # a process each: not for every run
     ],
 )
 def ground(request: Request) -> Ground:

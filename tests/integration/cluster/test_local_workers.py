@@ -105,6 +105,25 @@ def test_a_dead_worker_is_started_again_and_holds_nobody_up(tmp_path) -> None:
     _play(tmp_path, scenario)
 
 
+def test_what_a_master_that_died_left_of_a_removed_worker_is_ended(tmp_path) -> None:
+    async def scenario(engine: LocalEngine) -> None:
+        for name in ("old", "new"):
+            await engine.add(name, cpus=1.0, memory_mib=512)
+            await _nodes(engine, lambda found, name=name: name in found)  # type: ignore[misc]  # bound now
+            (tmp_path / "more" / name / "worker.json").unlink()
+        pid = _pid(tmp_path, "old")
+        os.utime(tmp_path / "more" / "old", (0, 0))
+        other = _engine(tmp_path)
+        await other.start()
+        assert [path.name for path in (tmp_path / "more").glob("*/")] == ["new"]
+        assert not os.path.lexists(f"/proc/{pid}/cwd")
+        os.utime(tmp_path / "more" / "new", (0, 0))
+        await other.close()
+        await engine.start()
+
+    _play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("name", ["../first", "", "A", "a" * 64])
 def test_a_name_that_is_no_folders_name_is_refused(tmp_path, name) -> None:
     async def scenario() -> None:

@@ -39,8 +39,10 @@ class LocalEngine:
         self._gate = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
 
     async def start(self) -> None:
-        """Adopt the agents that run here, or start them."""
+        """Adopt the agents that run here, or start them; end what a master that died left of removed ones."""
         await self._first.start()
+        for name in self._roster.struck():
+            await self._end(name)
         await self._tend()
 
     async def nodes(self) -> tuple[Node, ...]:
@@ -79,41 +81,25 @@ class LocalEngine:
 
     async def add(self, name: str, *, cpus: float, memory_mib: int) -> HostSettings:
         """Add a worker; one of that name that is there already is left as it is."""
-        base = self._first.settings
-        settings = base.model_copy(
-            update={
-                "node_id": name,
-                "folder": self._roster.folder_of(name),
-                "cpus": cpus,
-                "memory_mib": memory_mib,
-            }
-        )
-        kept = self._roster.add(settings)
+        size = {"cpus": cpus, "memory_mib": memory_mib}
+        kept = self._roster.add(self._settings_of(name).model_copy(update=size))
         await self._tend()
         return kept
 
     async def remove(self, name: str) -> None:
         """End a worker with everything that it runs and forget it; one that is not there is no error."""
-        settings = self._roster.get(name)
-        if settings is None:
+        if self._roster.get(name) is None:
             return
         self._leaving.add(name)
         try:
-            task = self._tending.pop(name, None)
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            agent = self._more.pop(name, None) or self._agent_of(settings)
-            await agent.shut_down()
-            await asyncio.to_thread(self._roster.remove, name)
+            self._roster.strike(name)
+            await self._end(name)
         finally:
             self._leaving.discard(name)
 
     async def close(self) -> None:
         """Hang up; the agents and what they run go on."""
-        for task in self._tending.values():
-            task.cancel()
-        await asyncio.gather(*self._tending.values(), return_exceptions=True)
+        await asyncio.gather(*self._tending.values())
         self._tending.clear()
         for agent in (self._first, *self._more.values()):
             await agent.close()
@@ -140,6 +126,15 @@ class LocalEngine:
             if not agent.connected and (task is None or task.done()):
                 self._tending[name] = asyncio.create_task(self._begin(agent), name=f"start-{name}")
 
+    async def _end(self, name: str) -> None:
+        """End the agent of a worker that is not listed any more, and delete its files."""
+        task = self._tending.pop(name, None)
+        if task is not None:
+            await task  # half a start would leave a process that nobody knows
+        agent = self._more.pop(name, None) or self._agent_of(self._settings_of(name))
+        await agent.shut_down()
+        await asyncio.to_thread(self._roster.clear, name)
+
     async def _begin(self, agent: LocalAgent) -> None:
         async with self._gate:
             try:
@@ -147,11 +142,21 @@ class LocalEngine:
             except (AgentUnreachable, OSError) as error:
                 log.warning("worker %s does not start: %s", agent.settings.node_id, error)
 
+    def _settings_of(self, name: str) -> HostSettings:
+        place = {"node_id": name, "folder": self._roster.folder_of(name)}
+        return self._first.settings.model_copy(update=place)
+
     def _agent_of(self, settings: HostSettings) -> LocalAgent:
         log_file = self._log_file and self._log_file.with_stem(
             f"{self._log_file.stem}-{settings.node_id}"
         )
-        return LocalAgent(settings, log_file=log_file, patience_s=self._patience_s)
+        name = settings.node_id
+        return LocalAgent(
+            settings,
+            log_file=log_file,
+            patience_s=self._patience_s,
+            wanted=lambda: self._roster.get(name) is not None,
+        )
 
 
 async def _revived(agent: LocalAgent) -> Node:
