@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from quetzalcore.ops.stress_plan import LoadPlan
 from quetzalcore.ops.stress_record import Key, Record, Second, Tally
@@ -16,7 +17,7 @@ from quetzalcore.ops.stress_record import Key, Record, Second, Tally
 __all__ = ["Figures", "InstanceFigures", "Moment", "RouteFigures", "figures_of"]
 
 _MOMENTS = 240
-_RATE_LIMITED = 429
+_PHRASES = {each.value: each.phrase for each in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Figures:
     limited_by_instances, limited_by_balancer : int
         Requests that a rate limit turned away.
     cpu_percent : float
-        Of a core, that the client used in its busiest second.
+        Of a core, that the client used at its busiest.
     """
 
     seconds: float
@@ -125,10 +126,8 @@ class Figures:
 
 def figures_of(record: Record, plan: LoadPlan) -> Figures:
     """Add a record up."""
-    ends_s = float(plan.total_s) if record.ended_s is None else record.ended_s
-    if record.ended_s is None and record.seconds:
-        ends_s = record.seconds[-1].number + 1.0
-    ends_s = min(ends_s, float(plan.total_s))
+    last_s = record.seconds[-1].number + 1.0 if record.seconds else 0.0
+    ends_s = min(last_s if record.ended_s is None else record.ended_s, float(plan.total_s))
     judged = [each for each in record.seconds if each.number >= plan.ramp_up_s]
     counted = [each for each in judged if each.number < ends_s]
     seconds = max(0.0, ends_s - plan.ramp_up_s)
@@ -160,7 +159,7 @@ def figures_of(record: Record, plan: LoadPlan) -> Figures:
 
 
 def _limited(key: Key) -> bool:
-    return key.status == _RATE_LIMITED
+    return key.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def _every(_key: Key) -> bool:
@@ -187,8 +186,14 @@ def _outcomes(seconds: Iterable[Second]) -> dict[str, int]:
     for second in seconds:
         for key, tally in second.tallies.items():
             if not key.ok:
-                found[str(key.status) if key.status else f"no answer ({key.fault})"] += tally.count
+                found[_outcome(key)] += tally.count
     return dict(found.most_common())
+
+
+def _outcome(key: Key) -> str:
+    if not key.status:
+        return f"no answer ({key.fault})"
+    return f"{key.status} {_PHRASES.get(key.status, '')}".strip()
 
 
 def _routes(

@@ -29,6 +29,7 @@ __all__ = ["ReportPicture", "pictures_of"]
 
 _WIDTH_IN = 8.0
 _LEAST_MOMENTS = 2
+_MOST_NAMED = 12
 _LEFT, _RIGHT = 0.085, 0.985
 _ERROR = "#b3261e"
 
@@ -65,7 +66,7 @@ def pictures_of(
         found.append(
             ReportPicture(
                 title="Requests a second by instance",
-                caption="Lines that lie together are a load that is spread evenly.",
+                caption="Numbered as in the table of instances below. Lines that lie together are a load spread evenly.",
                 picture=_instances(moments, plan, names),
             )
         )
@@ -116,13 +117,13 @@ def _instances(moments: tuple[Moment, ...], plan: LoadPlan, names: Mapping[str, 
     figure = new_figure(_WIDTH_IN, 2.9)
     axes = figure.subplots()
     at_s = _at(moments)
-    for number, (instance, name) in enumerate(names.items()):
+    for number, instance in enumerate(names):
         course = _values([m.by_instance.get(instance) for m in moments])
         axes.plot(
             at_s, course, color=SERIES[number % len(SERIES)], linewidth=1.1,
-            linestyle="-" if number < len(SERIES) else "--", label=name,
+            linestyle="-" if number < len(SERIES) else "--", label=str(number + 1),
         )  # fmt: skip
-    _dress(axes, "requests a second", legend=True)
+    _dress(axes, "requests a second", legend=len(names) <= _MOST_NAMED)
     return _finished(figure, (axes,), moments, plan)
 
 
@@ -155,7 +156,7 @@ def _dress(axes: Axes, name: str, *, legend: bool, bottom: float = 0.0) -> None:
         axes.spines[side].set_color(MUTED)
     if legend:
         axes.legend(
-            loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=5, frameon=False,
+            loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, ncols=_MOST_NAMED, frameon=False,
             prop={"family": FONT, "size": 8},
         )  # fmt: skip
 

@@ -18,12 +18,6 @@ from quetzalcore.reporting.html import inline, number
 
 __all__ = ["StressReport"]
 
-_WORDS: Mapping[Outcome, str] = {
-    Outcome.MET: "Every target is met.",
-    Outcome.NOT_MET: "The targets are not met.",
-    Outcome.TOO_SHORT: "The run is too short to judge.",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressReport:
@@ -40,7 +34,14 @@ class StressReport:
     @property
     def words(self) -> str:
         """The verdict in one sentence."""
-        return _WORDS[self.verdict.outcome]
+        if self.verdict.outcome is Outcome.TOO_SHORT:
+            return "The run is too short to judge."
+        missed = [
+            each.target[0].lower() + each.target[1:]
+            for each in self.verdict.targets
+            if each.met is False
+        ]
+        return f"Not met: {', '.join(missed)}." if missed else "Every target is met."
 
     @property
     def names(self) -> dict[str, str]:

@@ -82,7 +82,7 @@ def judge(
             met=figures.p95_ms < targets.p95_ms,
         ),
         Judged(
-            target="Requests a second and instance",
+            target="Requests/s an instance",
             wanted=f"> {targets.per_s_an_instance:g}",
             found=f"{figures.per_s_an_instance:,.0f}",
             met=figures.per_s_an_instance > targets.per_s_an_instance,
@@ -135,8 +135,8 @@ def _notes(figures: Figures, targets: Targets, *, short: bool, stopped: str) -> 
     if figures.limited_by_instances:
         yield (
             f"The gateway's rate limit turned {figures.limited_by_instances:,} requests away:"
-            " add the key's id to rate_limit_exempt (QUETZAL_RATE_LIMIT_EXEMPT) of every instance and restart them,"
-            " or measure with a key of its own."
+            " add the key's id (quetzal key list) to rate_limit_exempt (QUETZAL_RATE_LIMIT_EXEMPT) of every instance"
+            " and restart them."
         )
     if figures.limited_by_balancer:
         yield (

@@ -22,6 +22,7 @@ from quetzalcore.ops.stress_plan import PLAN_FILE, RECORD_FILE, REQUEST_S, Actio
 from quetzalcore.ops.stress_record import Key, Second, Tally, line_of
 
 _PLAN: dict[str, Any] = json.loads(Path(PLAN_FILE).read_text("utf-8"))
+Path(PLAN_FILE).unlink()  # it holds a key
 _PARENT = os.getppid()
 _TICK_S = 0.2
 _REFUSED = 401
