@@ -115,6 +115,9 @@ class LocalEngine:
         """Follow the roster: start what is new or dead, let go of what another master has removed."""
         listed = {settings.node_id: settings for settings in self.members()}
         for name in self._more.keys() - listed.keys() - self._leaving:
+            task = self._tending.pop(name, None)
+            if task is not None:
+                await task
             gone = self._more.pop(name, None)
             if gone is not None:
                 await gone.close()
