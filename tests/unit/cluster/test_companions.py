@@ -61,10 +61,12 @@ class Beside:
     async def nodes(
         self, workplace: Workplace, wanted: Callable[[tuple[Occupied, ...]], bool]
     ) -> tuple[Occupied, ...]:
-        async with asyncio.timeout(60):
-            while (found := workplace.occupied()) is None or not wanted(found):  # noqa: ASYNC110 -- virtual time
-                await asyncio.sleep(0.05)
-        return found
+        for _ in range(1200):
+            found = workplace.occupied()
+            if found is not None and wanted(found):
+                return found
+            await asyncio.sleep(0.05)
+        raise AssertionError(found)
 
     async def until_ended(self, job_id: str) -> Job:
         async with asyncio.timeout(120):
