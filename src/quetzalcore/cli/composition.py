@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import quetzalcore
 from quetzalcore.cli.clock import now
 from quetzalcore.cli.host_files import HostFiles, kept_secret
-from quetzalcore.cli.scaling import companions
 from quetzalcore.cli.store_links import links_for
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
 from quetzalcore.cluster.engine import Engine
 from quetzalcore.cluster.janitor import JanitorConfig
-from quetzalcore.cluster.master import Master
+from quetzalcore.cluster.master import Companion, Master
 from quetzalcore.cluster.term import MasterConfig
 from quetzalcore.database import Database, open_database
 from quetzalcore.errors import BadParameter, Where
@@ -91,8 +90,8 @@ class Platform:
             ),
         )
 
-    def master(self, engine: Engine) -> Master:
-        """Make a master that reaches nodes through this engine."""
+    def master(self, engine: Engine, companions: Sequence[Companion] = ()) -> Master:
+        """Make a master that reaches nodes through this engine, with what runs beside it while it leads."""
         return make_master(
             ledger=self.ledger,
             nodes=self.nodes,
@@ -103,7 +102,7 @@ class Platform:
             config=_master_config(self.settings),
             uploads=self.uploads,
             cleaning=JanitorConfig(retention=dt.timedelta(days=self.settings.retention_days)),
-            companions=companions(self, engine),
+            companions=companions,
         )
 
 

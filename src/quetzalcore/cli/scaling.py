@@ -22,6 +22,7 @@ from quetzalcore.autoscaler.scaled_set import ScaledSet
 from quetzalcore.autoscaler.worker_start import WorkerAccess
 from quetzalcore.autoscaler.workers import WorkerSet
 from quetzalcore.cli.clock import now
+from quetzalcore.cli.composition import Platform
 from quetzalcore.cli.engines import local_sizes
 from quetzalcore.cluster.addresses import own_addresses
 from quetzalcore.cluster.engine import Engine
@@ -34,7 +35,6 @@ from quetzalcore.settings import Settings
 
 if TYPE_CHECKING:
     from quetzalcore.autoscaler.provider_settings import ProviderSettings
-    from quetzalcore.cli.composition import Platform
 
 __all__ = ["companions", "open_provider"]
 

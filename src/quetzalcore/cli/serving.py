@@ -21,6 +21,7 @@ from quetzalcore.cli.engines import local_engine, open_engine
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.cli.logs import configure_logs
+from quetzalcore.cli.scaling import companions
 from quetzalcore.cluster.addresses import own_addresses
 from quetzalcore.cluster.engines.local import LocalEngine
 from quetzalcore.cluster.master import Master
@@ -52,7 +53,7 @@ async def serve_platform(settings: Settings, files: HostFiles) -> None:
     engine = local_engine(settings, files)
     async with open_platform(settings, files) as platform:
         await bootstrap(platform.identity, files.root, now=now())
-        master = platform.master(engine)
+        master = platform.master(engine, companions(platform, engine))
         urls = _url(front), _url(back)
         serving = asyncio.Event()
         work = (
@@ -109,7 +110,7 @@ async def serve_master(
     (back,) = inherited.sockets() or [listen(settings.master_host, settings.master_port)]
     hurry, serving = asyncio.Event(), asyncio.Event()
     async with open_platform(settings, files) as platform, open_engine(settings, files) as engine:
-        master = platform.master(engine)
+        master = platform.master(engine, companions(platform, engine))
         log.info("master.starting", url=_url(back))
         app = _master_app(platform, master)
         await until_told(

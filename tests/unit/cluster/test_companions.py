@@ -68,7 +68,7 @@ class Beside:
 
     async def until_ended(self, job_id: str) -> Job:
         async with asyncio.timeout(120):
-            while (job := await self.ledger.get(job_id)).state not in TERMINAL:
+            while (job := await self.ledger.get(job_id)).state not in TERMINAL:  # noqa: ASYNC110 -- as above
                 await asyncio.sleep(0.1)
         return job
 
