@@ -31,6 +31,7 @@ __all__ = ["stress"]
 
 _JOBS = 10
 _FORBIDDEN, _CONFLICT, _NOT_FOUND = 403, 409, 404
+_ELSEWHERE = range(300, 400)
 _SILENT_S = 6.0  # the balancer takes an instance that says nothing for so long for dead
 
 
@@ -165,7 +166,7 @@ def _prepared(plan: LoadPlan, whom: _Whom) -> Iterator[_Ground]:
 
     ground = _Ground()
     with QuetzalClient(whom.url, whom.key) as client:
-        client.get_me()
+        _knock(client)
         ground.serving = _serving(client)
         try:
             if Action.READ in weights(plan.scenario, system=True):
@@ -174,6 +175,26 @@ def _prepared(plan: LoadPlan, whom: _Whom) -> Iterator[_Ground]:
             yield ground
         finally:
             _cancel(client, ground.jobs)
+
+
+def _knock(client: QuetzalClient) -> None:
+    """See that a platform answers there and takes the key."""
+    from quetzalcore.client.problems import ServerProblem  # noqa: PLC0415 -- heavy
+
+    try:
+        client.get_me()
+    except ServerProblem as error:
+        if error.status in _ELSEWHERE:
+            raise BadParameter(
+                f"{client.url} sends on to another address ({error.status})",
+                hint="give that address by --url, like https://survey.example.org",
+            ) from None
+        if error.status == _NOT_FOUND:
+            raise BadParameter(
+                f"{client.url} is not the address of a QuetzalCore platform",
+                hint="give its address by --url, without a path",
+            ) from None
+        raise
 
 
 def _serving(client: QuetzalClient) -> int | None:
