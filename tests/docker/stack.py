@@ -62,7 +62,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where nginx answers."""
+        """Where the balancer answers."""
         return f"http://{self.host}:{self.ports['QUETZAL_HTTP_PORT']}"
 
     def environment(self, image: str = "") -> dict[str, str]:
@@ -179,7 +179,7 @@ class Stack:
             return [n for n in client.get("/api/cluster/nodes").json()["items"] if n["ready"]]
 
     def client(self) -> httpx.Client:
-        """Give a client of the whole stack, through nginx."""
+        """Give a client of the whole stack, through its balancer."""
         return httpx.Client(base_url=self.url, headers={"X-API-Key": self.key}, timeout=90.0)
 
     def send_survey(self, survey: Path) -> dict[str, Any]:

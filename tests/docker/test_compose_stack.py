@@ -15,7 +15,7 @@ from tests.docker.trickle import trickle
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
-def test_a_survey_sent_through_nginx_ends_with_drill_targets(stack, surveys) -> None:
+def test_a_survey_sent_through_the_balancer_ends_with_drill_targets(stack, surveys) -> None:
     stack.scale_workers(1)
     job = stack.ended(stack.send_survey(surveys[1])["id"])
     assert job["state"] == "succeeded", job["error"]

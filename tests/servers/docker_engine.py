@@ -101,9 +101,8 @@ def _own_engine(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for mounted in (folder / "exec/netns").glob(
-            "*"
-        ):  # an engine leaves its own network's handle
+        # An engine leaves its own network's handle.
+        for mounted in (folder / "exec/netns").glob("*"):
             subprocess.run(("umount", str(mounted)), capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 

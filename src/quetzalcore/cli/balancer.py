@@ -36,6 +36,12 @@ def balancer(
         list[str] | None,
         typer.Option(metavar="ADDRESS:PORT", help="Plain listener; may be given more than once."),
     ] = None,
+    inside: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS:PORT", help="Plain listener that is not sent to TLS, for workers."
+        ),
+    ] = None,
     tls_port: Annotated[int | None, typer.Option(help="Port of TLS; 0 for none.")] = None,
     certbot: Annotated[
         str | None, typer.Option(metavar="DOMAIN", help="Serve the certificate certbot keeps.")
@@ -51,7 +57,7 @@ def balancer(
     """
     settings = with_options(context.obj, tls_port=tls_port)
     files = HostFiles.of(settings)
-    listeners = tuple(listen or (f"{settings.host}:{settings.port}",))
+    listeners = tuple(listen or (f"{settings.host}:{settings.port}",)), tuple(inside or ())
     inherited = Inherited(ready_fd=ready_fd)
     asyncio.run(_serve(settings, files, listeners, (certbot or "", acme), inherited))
 
@@ -61,6 +67,7 @@ async def balancer_options(
     files: HostFiles,
     listen: tuple[str, ...],
     *,
+    inside: tuple[str, ...] = (),
     certbot: str = "",
     acme_folder: Path | None = None,
 ) -> BalancerOptions:
@@ -80,6 +87,7 @@ async def balancer_options(
         folder=files.run / "nginx",
         version=await nginx_version(),
         listen=addresses,
+        inside=tuple(map(_numeric, inside)),
         tls=_tls(settings, host, certbot),
         limits=Limits(
             upload_mib=settings.max_upload_mib,
@@ -127,7 +135,7 @@ def _numeric(address: str) -> str:
 async def _serve(
     settings: Settings,
     files: HostFiles,
-    listen: tuple[str, ...],
+    listeners: tuple[tuple[str, ...], tuple[str, ...]],
     certificate: tuple[str, Path | None],
     inherited: Inherited,
 ) -> None:
@@ -138,9 +146,12 @@ async def _serve(
     from quetzalcore.ops.nginx import Nginx  # noqa: PLC0415 -- heavy
 
     configure_logs(level=settings.log_level, as_json=settings.env == "production")
-    domain, acme = certificate
+    (listen, inside), (domain, acme) = listeners, certificate
     options = await balancer_options(
-        settings, files, listen, certbot=domain, acme_folder=acme and acme.absolute()
+        *(settings, files, listen),
+        inside=inside,
+        certbot=domain,
+        acme_folder=acme and acme.absolute(),
     )
     nginx = Nginx(options)
     database = await open_database(settings.database_url or files.ledger_url)

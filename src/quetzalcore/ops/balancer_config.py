@@ -58,14 +58,16 @@ def _http(options: BalancerOptions, upstreams: Sequence[Upstream]) -> Iterable[s
         yield from block("upstream gateway", _upstream(upstreams))
     yield from block("server", _control(options))
     served = (*_parting(options), *locations(options, served=bool(upstreams)))
-    plain = tuple(f"listen {each};" for each in options.listen)
+    plain = [f"listen {each};" for each in options.listen]
+    inside = [f"listen {each};" for each in options.inside]
     if options.tls is None:
-        yield from block("server", [*plain, *_acme(options), *served])
+        yield from block("server", [*plain, *inside, *_acme(options), *served])
         return
     if plain and options.tls.redirect:
         yield from block("server", [*plain, *_acme(options), *_redirect(options.tls)])
-    elif plain:
-        yield from block("server", [*plain, *_acme(options), *served])
+        plain = []
+    if plain or inside:
+        yield from block("server", [*plain, *inside, *_acme(options), *served])
     yield from block("server", [*_tls(options.tls, options.version), *served])
 
 

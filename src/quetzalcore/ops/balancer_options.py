@@ -124,7 +124,9 @@ class BalancerOptions:
     version : tuple of int
         Of nginx: newer ones spell some things differently.
     listen : tuple of str
-        ``IP:PORT`` of each plain listener.
+        ``IP:PORT`` of each plain listener; with TLS, users are sent there.
+    inside : tuple of str
+        ``IP:PORT`` of plain listeners that stay so beside TLS: for the platform's own network only.
     user : str
         Whose rights the workers take where nginx is started as root; empty elsewhere.
     acme_folder : Path or None
@@ -140,6 +142,7 @@ class BalancerOptions:
     folder: Path
     version: tuple[int, ...]
     listen: tuple[str, ...]
+    inside: tuple[str, ...] = ()
     tls: Tls | None = None
     limits: Limits = field(default_factory=Limits)
     user: str = ""
@@ -150,7 +153,7 @@ class BalancerOptions:
 
     def __post_init__(self) -> None:
         """Check what goes into the configuration."""
-        for each in self.listen:
+        for each in (*self.listen, *self.inside):
             listening_address(each)
         for path in filter(None, (self.folder, self.acme_folder)):
             _checked(str(path), _PATH, "the balancer's folder", "use a plain absolute path")

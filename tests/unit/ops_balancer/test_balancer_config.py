@@ -69,6 +69,22 @@ def test_without_instances_there_is_no_upstream_and_every_request_is_told_so() -
     assert "urn:quetzalcore:problem:unavailable" in config
 
 
+def test_a_listener_for_the_inside_stays_plain_beside_tls() -> None:
+    plain = nginx_config(replace(OPTIONS, inside=("0.0.0.0:8082",)), UPSTREAMS)
+    assert plain.count("listen 0.0.0.0:8082;") == 1
+    both = nginx_config(replace(OPTIONS, inside=("0.0.0.0:8082",), tls=TLS), UPSTREAMS)
+    _, control, sent_away, inside, tls = both.split("server {")
+    assert "listen unix:" in control
+    assert "listen 0.0.0.0:80;" in sent_away
+    assert "return 308" in sent_away
+    assert "listen 0.0.0.0:8082;" in inside
+    assert "return 308" not in inside
+    assert "proxy_pass http://gateway;" in inside
+    assert "listen 0.0.0.0:443 ssl" in tls
+    with pytest.raises(BadParameter):
+        replace(OPTIONS, inside=("8082",))
+
+
 def test_tls_redirects_and_says_so_to_browsers() -> None:
     config = nginx_config(replace(OPTIONS, tls=TLS, acme_folder=Path("/var/acme")), UPSTREAMS)
     assert "listen 0.0.0.0:443 ssl http2;" in config
