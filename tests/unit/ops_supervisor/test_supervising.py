@@ -72,7 +72,7 @@ def test_with_nginx_there_is_a_balancer_and_instances_wait_until_it_has_noticed(
 ) -> None:
     plan, environment = become(monkeypatch, tmp_path, nginx="/usr/sbin/nginx")
     assert set(plan.commands) == {"gateway", "master", "balancer"}
-    assert (plan.shared, plan.drain_s, plan.instances) == (False, 3.0, 3)
+    assert (plan.shared, plan.drain_s, plan.instances) == (False, 5.0, 3)
     assert environment["PATH"].startswith("/bin:/usr/sbin")
     assert environment["SECRET_KEY"] == "hush"  # noqa: S105 -- none
 
