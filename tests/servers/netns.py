@@ -51,13 +51,9 @@ class Network:
         _ip("-n", space, "link", "set", "lo", "up")
         return space, address
 
-    def pids(self, space: str) -> list[int]:
-        """Give the processes that live in a namespace."""
-        return [int(pid) for pid in _ip("netns", "pids", space).split()]
-
     def kill(self, space: str) -> None:
         """End a host as a power cut would: everything in it, until nothing is left."""
-        while pids := self.pids(space):
+        while pids := pids_in(space):
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -73,6 +69,11 @@ class Network:
         _ip("netns", "add", space)
         self._spaces.append(space)
         return space
+
+
+def pids_in(space: str) -> list[int]:
+    """Give the processes that live in a namespace."""
+    return [int(pid) for pid in _ip("netns", "pids", space).split()]
 
 
 def inside(space: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from quetzalcore.cli import (
     balancer,
     cost,
     demo,
+    deploy,
     doctor,
     igrf,
     jobs,
@@ -64,6 +65,7 @@ app.command("gateway")(roles.gateway)
 app.command("master")(roles.master)
 app.command("worker")(roles.worker)
 app.command("balancer")(balancer.balancer)
+app.command("deploy")(deploy.deploy)
 app.add_typer(accounts.user_app, name="user")
 app.add_typer(accounts.key_app, name="key")
 app.add_typer(autoscale.app, name="autoscale")
