@@ -73,7 +73,9 @@ class Fleet:
     def _run(
         self, role: str, wheel: Path, given: tuple[str, ...], hosts: list[str] | None
     ) -> Result:
-        shape = _SHAPE if role == "gateway" else ("--settle", "0.5")
+        shape: tuple[str, ...] = ("--settle", "0.5")
+        if role == "gateway":
+            shape = () if "--listen" in given else _SHAPE
         options = [*self.options(wheel, hosts), *shape, "--json", *given]
         result = CliRunner().invoke(app, ["deploy", role, *options])
         assert "never-to-be-seen" not in result.output + str(result.exception)
