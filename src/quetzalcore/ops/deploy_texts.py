@@ -247,16 +247,20 @@ if has_systemd; then systemctl disable --quiet -- "$1"; fi
 
 # Asks until there is a good answer, or the time is over. It uses no proxy, whatever the host is told.
 PROBE = """
-import sys, time, urllib.request
-url, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
-opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+import http.client, sys, time, urllib.parse
+url, end = urllib.parse.urlsplit(sys.argv[1]), time.monotonic() + float(sys.argv[2])
 while True:
     try:
-        with opener.open(url, timeout=5):
+        line = http.client.HTTPConnection(url.netloc, timeout=5)
+        line.request("GET", url.path)
+        status = line.getresponse().status
+        if status < 400:  # nginx may send everybody on to TLS
             break
-    except OSError as error:
-        if time.monotonic() > end:
-            sys.exit(f"{url} does not say that it is ready: {error}")
+        said = f"it says {status}"
+    except (OSError, http.client.HTTPException) as error:
+        said = str(error)
+    if time.monotonic() > end:
+        sys.exit(f"{url.geturl()}: {said}")
     time.sleep(0.1)
 """
 

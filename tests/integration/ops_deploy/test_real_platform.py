@@ -22,8 +22,9 @@ def test_the_real_platform_is_deployed_and_serves_through_nginx(fleet, tmp_path)
         "unchanged"
     ]
 
-    # A worker that cannot join does not count as well.
+
+@pytest.mark.faults
+def test_a_real_worker_that_cannot_join_does_not_count_as_well(fleet, tmp_path) -> None:
     fleet.configure(HIVE_ORCHESTRATOR_URL="http://127.0.0.1:9", QUETZAL_JOIN_KEY="qz_none")
-    error = fleet.refusal("workers", wheel, "--settle", "8", hosts=one)
+    error = fleet.refusal("workers", real_wheel(tmp_path), "--settle", "10", hosts=fleet.names[:1])
     assert "quetzalcore-hv: it ends and is started again" in str(error)
-    assert fleet.ask(one[0], "/ready", port=8080)
