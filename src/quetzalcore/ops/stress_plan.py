@@ -115,7 +115,6 @@ def locust_command(plan: LoadPlan, *, python: str = sys.executable) -> tuple[str
         "--host", plan.url,
         "--users", str(plan.users),
         "--spawn-rate", f"{per_s:g}",
-        "--run-time", f"{plan.total_s}s",
         "--stop-timeout", str(REQUEST_S + 1),
         "--exit-code-on-error", "0",
         "--loglevel", "WARNING",

@@ -1,6 +1,7 @@
 """What a load test writes down every second: counts and times by route, outcome and instance.
 
-One JSON object a line, so that a run that is cut off leaves all but its last second. Times are
+One JSON object a line, and after each second how things stand, so that a run that is cut off
+leaves all but its last second and the jobs that are to be cancelled. Times are
 kept in classes 2 % wide: a percentile is right within 1 %, and an hour takes a few megabytes.
 """
 

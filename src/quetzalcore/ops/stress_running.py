@@ -66,7 +66,7 @@ def run_load(
     """
     with TemporaryDirectory(prefix="quetzal-stress-") as name, _told_to_end() as told:
         folder = Path(name)
-        _write_secret(folder / PLAN_FILE, users)
+        _write_secret(folder / PLAN_FILE, plan, users)
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 -- a command of ours
                 locust_command(plan),
@@ -140,10 +140,15 @@ def _told_to_end() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _write_secret(path: Path, users: Users) -> None:
+def _write_secret(path: Path, plan: LoadPlan, users: Users) -> None:
     """Hand the key over in a file that only its owner reads, gone with the folder."""
     text = json.dumps(
-        {"weights": users.weights, "headers": dict(users.headers), "jobs": users.jobs}
+        {
+            "total_s": plan.total_s,  # locust's own clock runs before the first user does
+            "weights": users.weights,
+            "headers": dict(users.headers),
+            "jobs": users.jobs,
+        }
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

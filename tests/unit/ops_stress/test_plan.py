@@ -38,7 +38,7 @@ def test_a_number_out_of_range_is_named(changes, option) -> None:
         plan(**changes)
 
 
-def test_the_command_says_who_comes_how_fast_and_for_how_long() -> None:
+def test_the_command_says_who_comes_and_how_fast() -> None:
     said = locust_command(plan(), python="python")
     assert said == (
         "python", "-m", "locust",
@@ -47,7 +47,6 @@ def test_the_command_says_who_comes_how_fast_and_for_how_long() -> None:
         "--host", "http://127.0.0.1:8000",
         "--users", "50",
         "--spawn-rate", "5",
-        "--run-time", "70s",
         "--stop-timeout", "31",
         "--exit-code-on-error", "0",
         "--loglevel", "WARNING",

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def script(monkeypatch) -> Callable[[str], None]:
 
 
 def test_only_its_owner_reads_the_plan(tmp_path) -> None:
-    _write_secret(tmp_path / "plan.json", USERS)
+    _write_secret(tmp_path / "plan.json", PLAN, USERS)
     assert stat.S_IMODE((tmp_path / "plan.json").stat().st_mode) == 0o600
     assert "qz_x" not in repr(USERS)
 
@@ -74,7 +75,10 @@ def test_one_that_does_not_listen_is_ended_by_force_with_its_children(
     record = run_load(PLAN, USERS, environment=os.environ, advanced=interrupt)
     assert "interrupted" in record.stopped
     assert len(record.seconds) == 1
-    assert all(_ended(pid) for pid in pids.read_text().split())
+    until = time.monotonic() + 10
+    while not all(_ended(pid) for pid in pids.read_text().split()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
     assert signal.getsignal(signal.SIGTERM) is before
 
 

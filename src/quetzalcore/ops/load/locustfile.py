@@ -71,6 +71,7 @@ class _Recording:
     def begin(self, **_more: object) -> None:
         self._began = time.monotonic()
         gevent.spawn(self._watch)
+        gevent.spawn_later(_PLAN["total_s"], self._stop)
 
     def stopping(self, **_more: object) -> None:
         if self._ended_s is None:
@@ -79,12 +80,6 @@ class _Recording:
     def end(self, **_more: object) -> None:
         self.stopping()
         self._write()
-        said = {
-            "ended_s": self._ended_s,
-            "stopped": self._stopped,
-            "left_jobs": sorted(_OPEN_JOBS),
-        }
-        self._say(json.dumps(said) + "\n")
 
     def _watch(self) -> None:
         while True:
@@ -93,8 +88,8 @@ class _Recording:
             if os.getppid() != _PARENT:  # nobody is left to tell
                 self._stop("its parent has died")
 
-    def _stop(self, why: str) -> None:
-        self._stopped = why
+    def _stop(self, why: str = "") -> None:
+        self._stopped = self._stopped or why
         if self._environment.runner is not None:
             gevent.spawn(self._environment.runner.quit)
 
@@ -113,7 +108,13 @@ class _Recording:
             tallies=self._tallies,
         )
         self._tallies = {}
+        standing = {
+            "ended_s": self._ended_s,
+            "stopped": self._stopped,
+            "left_jobs": sorted(_OPEN_JOBS),
+        }
         self._say(line_of(second))
+        self._say(json.dumps(standing) + "\n")  # should this be the last that is heard
 
     def _say(self, line: str) -> None:
         self._file.write(line)
