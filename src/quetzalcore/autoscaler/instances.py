@@ -17,7 +17,7 @@ SILENT_S = 10.0
 """An instance that has said nothing for so long does not serve."""
 
 _FORGOTTEN_S = 120.0
-_WINDOW_S = 30.0
+_WINDOW_S, _LEAST_S = 30.0, 10.0  # starting takes CPU, and says nothing of the load
 _ANY = Shape(name="instance", cpus=1.0, memory_mib=256)
 
 
@@ -30,7 +30,7 @@ class InstanceSet:
         self.provider = provider
         self._book = book
         self._ready_s = ready_s
-        self._cpu = Smooth(_WINDOW_S)
+        self._cpu = Smooth(_WINDOW_S, least_s=_LEAST_S)
 
     async def observe(self, now: dt.datetime) -> Observed:
         """Look at reports and processes; forget the reports of those that are long dead."""

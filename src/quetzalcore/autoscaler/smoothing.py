@@ -9,10 +9,11 @@ __all__ = ["Smooth"]
 
 
 class Smooth:
-    """The mean of what was measured within a window; None where nothing was."""
+    """The mean of what was measured within a window; None before it was measured for ``least_s`` on end."""
 
-    def __init__(self, window_s: float) -> None:
+    def __init__(self, window_s: float, *, least_s: float = 0.0) -> None:
         self._window = dt.timedelta(seconds=window_s)
+        self._least = dt.timedelta(seconds=least_s)
         self._samples: deque[tuple[dt.datetime, float]] = deque()
 
     def add(self, now: dt.datetime, value: float | None) -> float | None:
@@ -23,4 +24,6 @@ class Smooth:
         self._samples.append((now, value))
         while now - self._samples[0][0] > self._window:
             self._samples.popleft()
+        if now - self._samples[0][0] < self._least:
+            return None
         return sum(sample for _, sample in self._samples) / len(self._samples)

@@ -26,7 +26,7 @@ from quetzalcore.jobs.model import Node, Resources
 __all__ = ["Occupied", "WorkerSet", "Workplace", "demands_of", "members_of"]
 
 _PLENTY_MIB = 1 << 30
-_WINDOW_S = 60.0
+_WINDOW_S, _LEAST_S = 60.0, 10.0  # starting takes CPU, and says nothing of the load
 _SAMPLE = 500  # of the queue's head: enough to know what kinds of jobs wait
 
 
@@ -86,7 +86,8 @@ class WorkerSet:
         self._foresight = foresight
         self._idle_since: dict[str, dt.datetime] = {}
         self._starting: frozenset[str] = frozenset()
-        self._cpu, self._memory = Smooth(_WINDOW_S), Smooth(_WINDOW_S)
+        self._cpu = Smooth(_WINDOW_S, least_s=_LEAST_S)
+        self._memory = Smooth(_WINDOW_S, least_s=_LEAST_S)
 
     async def observe(self, now: dt.datetime) -> Observed:
         """Look at nodes, machines and the queue."""

@@ -46,7 +46,9 @@ def test_instances_are_those_that_are_kept_and_those_that_report() -> None:
         await book.report(_report("elsewhere", cpu_percent=20.0))
         await book.report(_report("dead", seen_at=_later(-60)))
         await book.report(_report("long dead", seen_at=_later(-300)))
-        seen = await InstanceSet(provider, book, ready_s=30.0).observe(START)
+        instances = InstanceSet(provider, book, ready_s=30.0)
+        assert (await instances.observe(START)).metrics.cpu_percent is None
+        seen = await instances.observe(_later(10))
         states = {m.id: (m.state, m.removable, m.busy) for m in seen.metrics.members}
         assert states == {
             "kept": (MemberState.READY, True, 3),
@@ -113,6 +115,7 @@ def test_what_waits_is_grouped_by_what_it_asks_for_and_scaled_to_the_queue() -> 
 
 
 def test_a_mean_covers_its_window_and_forgets_what_was_before() -> None:
+    assert [Smooth(60.0, least_s=5.0).add(_later(at), 50.0) for at in (0, 4)] == [None, None]
     smooth = Smooth(10.0)
     assert smooth.add(START, 100.0) == 100.0
     assert smooth.add(_later(5), 50.0) == 75.0
