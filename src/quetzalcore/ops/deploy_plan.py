@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from quetzalcore.ops.deploy_environment import environment_text
 from quetzalcore.ops.deploy_files import files_for
 from quetzalcore.ops.deploy_model import (
     Facts,
@@ -102,6 +101,8 @@ class _Planner:
         wanted = files_for(wish, systemd=facts.systemd)
         self._files = tuple(one for one in wanted if facts.files.get(one.path) != one.seen)
         self._texts = {one.service: one.content for one in wanted if one.service}
+        path = wish.layout.environment
+        self._settings = next((one.seen for one in wanted if one.path == path), "")
         self._late = tuple(one for one in self._services if self._is_late(one))
         self._surplus = tuple(sorted(filter(self._is_surplus, facts.active)))
         names = [one.name for one in self._services]
@@ -193,16 +194,22 @@ class _Planner:
         return Step(what="keep what is there", command=self._do.snapshot(active, paths))
 
     def _undo(self) -> Iterator[Step]:
-        yield Step(what="put files and release back", command=self._do.restore())
         touched = self._services if self._facts.interrupted else self._late
         ours = [service for service in touched if not service.is_group]
         gone = [_known(name) for name in self._surplus]
+        stops = (*ours, *(one for one in self._services if one.is_group))
+        yield Step(
+            what="put files and release back",
+            command=self._do.restore(stops),
+            timeout_s=sum(one.stop_s for one in stops) + _ANSWER_S,
+        )
         for service in (*ours, *gone):
-            mark = self._facts.marks.get(service.name, "")
-            before = replace(service, ready_url=_url(mark))
+            # After an interrupted run a mark may be of the release that is taken back.
+            mark = "" if self._facts.interrupted else self._facts.marks.get(service.name, "")
+            before = replace(service, ready_url=_url(mark)) if mark else service
             yield Step(
                 what=f"have {service.name} as it was",
-                command=self._do.undo(before, within_s=self._wish.ready_s),
+                command=self._do.undo(before, mark, within_s=self._wish.ready_s),
                 timeout_s=service.start_s + service.stop_s + self._patience(service),
             )
             if mark:
@@ -242,11 +249,7 @@ class _Planner:
     def _mark(self, service: Service) -> str:
         """Tell what a service runs with; a change of any of it makes a restart needed."""
         wish = self._wish
-        settings = (
-            self._facts.files.get(wish.layout.environment, "")
-            if wish.environment is None
-            else environment_text(wish.environment)
-        )
+        settings = self._settings or self._facts.files.get(wish.layout.environment, "")
         content = self._texts[service.template if self._facts.systemd else service.name]
         mark = f"{wish.package.release} {digest(settings, content)} {service.ready_url}"
         return mark.strip()

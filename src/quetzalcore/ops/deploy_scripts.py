@@ -100,14 +100,15 @@ class Commands:
         """End a service, and start it no more."""
         return self._script(texts.STOP, name, _seconds(stop_s))
 
-    def restore(self) -> tuple[str, ...]:
-        """Put back what was kept."""
-        return self._script(texts.RESTORE)
+    def restore(self, services: Iterable[Service]) -> tuple[str, ...]:
+        """Put back what was kept; of these services those end that did not run."""
+        ends = ((one.name, _seconds(one.stop_s)) for one in services)
+        return self._script(texts.RESTORE, *(word for pair in ends for word in pair))
 
-    def undo(self, service: Service, *, within_s: float) -> tuple[str, ...]:
-        """Have a service run as it did, or not, if it did not."""
+    def undo(self, service: Service, mark: str, *, within_s: float) -> tuple[str, ...]:
+        """Have a service run as it did, if it did; one that still has its mark was not touched."""
         stop_s = _seconds(service.stop_s)
-        return self._script(texts.UNDO, service.name, stop_s, *_probe(service, within_s))
+        return self._script(texts.UNDO, service.name, stop_s, *_probe(service, within_s), mark)
 
     def finish(self, releases: Iterable[str]) -> tuple[str, ...]:
         """Forget what was kept, and remove old releases."""

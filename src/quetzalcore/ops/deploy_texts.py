@@ -55,7 +55,7 @@ stop() {  # name seconds
 restart() {  # name seconds url-or-empty probe
   if has_systemd; then
     systemctl reset-failed -- "$1" 2>/dev/null || :
-    systemctl restart -- "$1"
+    systemctl restart -- "$1" 2>/dev/null || unwell "$1" "it does not start"
     return
   fi
   stop "$1" "$2"
@@ -88,6 +88,7 @@ unwell() {  # name why
   echo "$1: $2" >&2
   exit 74
 }
+ran() { [ -f "$opt/undo/active" ] && grep -qxF -e "$1" "$opt/undo/active"; }
 point() {  # target link
   rm -f "$2.new"
   ln -s "$1" "$2.new"
@@ -277,7 +278,19 @@ ADOPT = """systemctl enable --quiet -- "$@"
 systemctl start -- "$@"
 """
 
+# (service seconds)...: what did not run before ends while its unit is still there
 RESTORE = """[ -d "$opt/undo" ] || exit 0
+while [ "$#" -gt 0 ]; do
+  if ! ran "$1"; then
+    rm -f "$opt/marks/$1"
+    stop "$1" "$2"
+    if has_systemd; then
+      systemctl disable --quiet -- "$1"
+      systemctl reset-failed -- "$1" 2>/dev/null || :
+    fi
+  fi
+  shift 2
+done
 for name in "$opt"/undo/files/*.path; do
   [ -e "$name" ] || continue
   path=$(cat "$name")
@@ -296,16 +309,14 @@ fi
 if has_systemd; then systemctl daemon-reload; fi
 """
 
-# name seconds url-or-empty patience settle probe: as it was before, running or not
-UNDO = """rm -f "$opt/marks/$1"
-if [ -f "$opt/undo/active" ] && grep -qxF -e "$1" "$opt/undo/active"; then
+# name seconds url-or-empty patience settle probe mark-or-empty
+UNDO = """if [ -n "$7" ] && [ "$(cat "$opt/marks/$1" 2>/dev/null)" = "$7" ]; then exit 0; fi
+if ran "$1"; then
+  rm -f "$opt/marks/$1"
   restart "$1" "$2" "$3" "$6"
   name=$1
   shift 2
   ready "$name" "$@"
-else
-  stop "$1" "$2"
-  if has_systemd; then systemctl disable --quiet -- "$1"; fi
 fi
 """
 
