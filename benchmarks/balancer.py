@@ -25,8 +25,8 @@ from quetzalcore.identity.model import Role
 from quetzalcore.identity.sql import open_identity_store
 from quetzalcore.jobs.model import JobRequest
 from quetzalcore.jobs.sql import open_ledger
-from quetzalcore.ops.balancer_options import BalancerOptions, Limits, Upstream
-from quetzalcore.ops.nginx import Nginx, nginx_version
+from quetzalcore.ops.balancer.nginx import Nginx, nginx_version
+from quetzalcore.ops.balancer.options import BalancerOptions, Limits, Upstream
 
 _READS_PER_S = 1000
 _P95_MS = 50.0

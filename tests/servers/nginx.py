@@ -30,8 +30,8 @@ from quetzalcore.jobs.sql import (
     open_ledger,
 )
 from quetzalcore.jobs.stores.folder import FolderStore
-from quetzalcore.ops.balancer_options import BalancerOptions
-from quetzalcore.ops.nginx import Nginx, nginx_version
+from quetzalcore.ops.balancer.nginx import Nginx, nginx_version
+from quetzalcore.ops.balancer.options import BalancerOptions
 from quetzalcore.workloads.catalog import catalog
 
 __all__ = ["Instance", "balancer_folder", "instances", "own_nginx", "until", "user_of_nginx"]

@@ -17,11 +17,11 @@ from quetzalcore.cli.host_files import HostFiles, kept_secret
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.cli.logs import configure_logs
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.balancer_options import BalancerOptions, Limits, Tls
+from quetzalcore.ops.balancer.options import BalancerOptions, Limits, Tls
 from quetzalcore.settings import Settings, with_options
 
 if TYPE_CHECKING:
-    from quetzalcore.ops.nginx import Nginx
+    from quetzalcore.ops.balancer.nginx import Nginx
 
 __all__ = ["balancer", "balancer_options"]
 
@@ -78,7 +78,7 @@ async def balancer_options(
     BadParameter
         If nginx is not installed, an address is none, or TLS is asked for without a certificate.
     """
-    from quetzalcore.ops.nginx import nginx_version  # noqa: PLC0415 -- structlog
+    from quetzalcore.ops.balancer.nginx import nginx_version  # noqa: PLC0415 -- structlog
 
     addresses = tuple(map(_numeric, listen))
     host = addresses[0].rpartition(":")[0]
@@ -142,8 +142,8 @@ async def _serve(
     from quetzalcore.cli.serving import until_told  # noqa: PLC0415 -- heavy
     from quetzalcore.database import open_database  # noqa: PLC0415 -- heavy
     from quetzalcore.jobs.sql import SqlInstanceBook, open_ledger  # noqa: PLC0415 -- heavy
-    from quetzalcore.ops.balancing import Balancing  # noqa: PLC0415 -- heavy
-    from quetzalcore.ops.nginx import Nginx  # noqa: PLC0415 -- heavy
+    from quetzalcore.ops.balancer.following import Balancing  # noqa: PLC0415 -- heavy
+    from quetzalcore.ops.balancer.nginx import Nginx  # noqa: PLC0415 -- heavy
 
     configure_logs(level=settings.log_level, as_json=settings.env == "production")
     (listen, inside), (domain, acme) = listeners, certificate

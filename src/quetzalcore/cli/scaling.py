@@ -29,8 +29,8 @@ from quetzalcore.cluster.engine import Engine
 from quetzalcore.cluster.engines.local import LocalEngine
 from quetzalcore.cluster.master import Companion, Workplace
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.control import SOCKET
-from quetzalcore.ops.control_client import NoSupervisor, SupervisorClient
+from quetzalcore.ops.supervisor.control import SOCKET
+from quetzalcore.ops.supervisor.control_client import NoSupervisor, SupervisorClient
 from quetzalcore.settings import Settings
 
 if TYPE_CHECKING:

@@ -19,13 +19,13 @@ from quetzalcore.cli.connection import address_and_key
 from quetzalcore.cli.console import note, print_json, print_table, progress_bar, say, warn
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.errors import BadOutput, BadParameter, QuetzalError, Where
-from quetzalcore.ops.stress_plan import Action, LoadPlan, Scenario, weights
+from quetzalcore.ops.stress.plan import Action, LoadPlan, Scenario, weights
 from quetzalcore.settings import Settings, with_options
 
 if TYPE_CHECKING:
     from quetzalcore.client import QuetzalClient
     from quetzalcore.client.models import SystemView
-    from quetzalcore.ops.stress_report import StressReport
+    from quetzalcore.ops.stress.report import StressReport
 
 __all__ = ["stress"]
 
@@ -130,10 +130,10 @@ def _whom(settings: Settings, url: str | None, exempt_file: Path | None) -> _Who
 
 
 def _measured(plan: LoadPlan, whom: _Whom, *, wants_bar: bool) -> tuple[StressReport, str]:
-    from quetzalcore.ops.stress_figures import figures_of  # noqa: PLC0415 -- only here
-    from quetzalcore.ops.stress_report import StressReport  # noqa: PLC0415 -- heavy
-    from quetzalcore.ops.stress_running import Users, run_load  # noqa: PLC0415 -- only here
-    from quetzalcore.ops.stress_verdict import Targets, judge  # noqa: PLC0415 -- only here
+    from quetzalcore.ops.stress.figures import figures_of  # noqa: PLC0415 -- only here
+    from quetzalcore.ops.stress.report import StressReport  # noqa: PLC0415 -- heavy
+    from quetzalcore.ops.stress.running import Users, run_load  # noqa: PLC0415 -- only here
+    from quetzalcore.ops.stress.verdict import Targets, judge  # noqa: PLC0415 -- only here
 
     with _prepared(plan, whom) as ground, progress_bar(wanted=wants_bar) as bar:
         chosen = weights(plan.scenario, system=ground.serving is not None)

@@ -17,10 +17,10 @@ import time
 
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.errors import QuetzalError
-from quetzalcore.ops.control_server import control_socket
-from quetzalcore.ops.log_files import RotatingFile
-from quetzalcore.ops.plan import SupervisorPlan
-from quetzalcore.ops.supervisor import Clocks, Supervisor
+from quetzalcore.ops.supervisor.control_server import control_socket
+from quetzalcore.ops.supervisor.log_files import RotatingFile
+from quetzalcore.ops.supervisor.plan import SupervisorPlan
+from quetzalcore.ops.supervisor.supervisor import Clocks, Supervisor
 
 __all__ = ["main"]
 

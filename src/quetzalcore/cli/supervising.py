@@ -16,9 +16,9 @@ from quetzalcore.cli.clock import now
 from quetzalcore.cli.console import note, print_table, say
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.errors import BadParameter, Permanent
-from quetzalcore.ops.control import RestartRequest, StatusRequest, StopRequest
-from quetzalcore.ops.control_client import NoSupervisor, ask
-from quetzalcore.ops.plan import SupervisorPlan
+from quetzalcore.ops.supervisor.control import RestartRequest, StatusRequest, StopRequest
+from quetzalcore.ops.supervisor.control_client import NoSupervisor, ask
+from quetzalcore.ops.supervisor.plan import SupervisorPlan
 from quetzalcore.settings import Settings, with_options
 
 __all__ = [
@@ -34,7 +34,9 @@ __all__ = [
 
 RUN = "from quetzalcore.cli.main import run; run()"
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/local/sbin"  # where nginx is, and people's PATH may not lead
-_NOTICED_S = 5.0  # by then nginx sends nothing more to an instance that leaves: it was told a second before
+_NOTICED_S = (
+    5.0  # by then nginx sends nothing more to an instance that leaves: it was told a second before
+)
 _RESTART_S = 600.0
 _STOP_S = 60.0
 _POLL_S = 0.1

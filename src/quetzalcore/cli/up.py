@@ -22,7 +22,7 @@ from quetzalcore.cli.supervising import (
     with_numbers,
 )
 from quetzalcore.errors import BadParameter, Permanent
-from quetzalcore.ops.log_files import read_lines
+from quetzalcore.ops.supervisor.log_files import read_lines
 from quetzalcore.settings import Settings, with_options
 
 __all__ = ["down", "logs", "start_in_background", "stop", "up"]

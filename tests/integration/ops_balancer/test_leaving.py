@@ -23,9 +23,9 @@ from websockets.exceptions import ConnectionClosed
 from quetzalcore.database import open_database
 from quetzalcore.jobs.model import JobRequest
 from quetzalcore.jobs.sql import SqlInstanceBook
-from quetzalcore.ops.balancer_options import Limits, Upstream
-from quetzalcore.ops.balancing import Balancing
-from quetzalcore.ops.nginx import Nginx
+from quetzalcore.ops.balancer.following import Balancing
+from quetzalcore.ops.balancer.nginx import Nginx
+from quetzalcore.ops.balancer.options import Limits, Upstream
 
 __all__ = ["balancer_folder"]  # a fixture
 

@@ -18,8 +18,8 @@ from tests.servers.nginx import balancer_folder, own_nginx, until
 from tests.servers.redis import free_port
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.balancer_options import Limits, Tls, Upstream
-from quetzalcore.ops.nginx import BalancerRefused, Nginx, nginx_version
+from quetzalcore.ops.balancer.nginx import BalancerRefused, Nginx, nginx_version
+from quetzalcore.ops.balancer.options import Limits, Tls, Upstream
 
 __all__ = ["balancer_folder"]  # a fixture
 

@@ -15,10 +15,10 @@ import psutil
 import pytest
 from tests.servers.platform import eventually
 
-from quetzalcore.ops.control import Request, StatusRequest
-from quetzalcore.ops.control_client import NoSupervisor, ask
-from quetzalcore.ops.plan import SupervisorPlan
-from quetzalcore.ops.slots import Patience
+from quetzalcore.ops.supervisor.control import Request, StatusRequest
+from quetzalcore.ops.supervisor.control_client import NoSupervisor, ask
+from quetzalcore.ops.supervisor.plan import SupervisorPlan
+from quetzalcore.ops.supervisor.slots import Patience
 
 _TINY = Path(__file__).with_name("tiny.py")
 

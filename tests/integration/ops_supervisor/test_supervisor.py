@@ -19,12 +19,12 @@ from quetzalcore.cli import supervising
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.errors import BadParameter
 from quetzalcore.jobs.ledger import StaleEpoch
-from quetzalcore.ops.control import (
+from quetzalcore.ops.supervisor.control import (
     ReopenLogsRequest,
     RestartRequest,
     ScaleRequest,
 )
-from quetzalcore.ops.control_client import NoSupervisor, SupervisorClient
+from quetzalcore.ops.supervisor.control_client import NoSupervisor, SupervisorClient
 
 
 def test_everything_runs_and_everything_ends(tiny) -> None:

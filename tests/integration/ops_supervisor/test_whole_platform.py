@@ -13,8 +13,8 @@ import httpx
 import pytest
 from tests.servers.platform import PlatformProcesses, eventually, platform_processes
 
-from quetzalcore.ops.control import StatusRequest
-from quetzalcore.ops.control_client import ask
+from quetzalcore.ops.supervisor.control import StatusRequest
+from quetzalcore.ops.supervisor.control_client import ask
 
 LIGHT = {
     "QUETZAL_BALANCER": "socket",

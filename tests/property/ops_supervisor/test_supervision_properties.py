@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from quetzalcore.ops.events import (
+from quetzalcore.ops.supervisor.events import (
     Event,
     Exited,
     Launch,
@@ -19,8 +19,8 @@ from quetzalcore.ops.events import (
     Terminate,
     Tick,
 )
-from quetzalcore.ops.slots import End, Kill, Patience, Phase, Role, Start
-from quetzalcore.ops.supervision import begin, handle
+from quetzalcore.ops.supervisor.slots import End, Kill, Patience, Phase, Role, Start
+from quetzalcore.ops.supervisor.supervision import begin, handle
 
 PATIENCE = Patience(start_s=10.0, stop_s=5.0, healthy_s=60.0)
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.balancer_config import generation, nginx_config
-from quetzalcore.ops.balancer_options import BalancerOptions, Limits, Tls, Upstream
+from quetzalcore.ops.balancer.config import generation, nginx_config
+from quetzalcore.ops.balancer.options import BalancerOptions, Limits, Tls, Upstream
 
 OPTIONS = BalancerOptions(folder=Path("/run/q"), version=(1, 22, 1), listen=("0.0.0.0:80",))
 TLS = Tls(listen=("0.0.0.0:443",), certificate=Path("/c/full.pem"), private_key=Path("/c/key.pem"))

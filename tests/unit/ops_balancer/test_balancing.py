@@ -12,8 +12,8 @@ import pytest
 from quetzalcore.jobs.ledger import LedgerUnavailable
 from quetzalcore.jobs.memory_scaling import MemoryInstanceBook
 from quetzalcore.jobs.scaling import InstanceReport
-from quetzalcore.ops.balancer_options import Upstream
-from quetzalcore.ops.balancing import Balancing, Sight, serving
+from quetzalcore.ops.balancer.following import Balancing, Sight, serving
+from quetzalcore.ops.balancer.options import Upstream
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 ONE = InstanceReport(

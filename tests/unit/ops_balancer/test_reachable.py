@@ -16,7 +16,7 @@ from quetzalcore.cli.serving import _reachable
 from quetzalcore.cluster.addresses import own_addresses
 from quetzalcore.errors import BadParameter
 from quetzalcore.gateway import listen
-from quetzalcore.ops.balancer_options import BalancerOptions
+from quetzalcore.ops.balancer.options import BalancerOptions
 from quetzalcore.settings import Settings
 
 

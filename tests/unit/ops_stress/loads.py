@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from quetzalcore.ops.stress_plan import LoadPlan, Scenario
-from quetzalcore.ops.stress_record import Key, Record, Second, Tally
+from quetzalcore.ops.stress.plan import LoadPlan, Scenario
+from quetzalcore.ops.stress.record import Key, Record, Second, Tally
 
 PLAN = LoadPlan(
     url="http://127.0.0.1:8000", scenario=Scenario.READ, users=10, duration_s=20, ramp_up_s=5

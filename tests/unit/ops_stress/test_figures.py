@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.unit.ops_stress.loads import PLAN, key, record, second, steady, tally
 
-from quetzalcore.ops.stress_figures import figures_of
-from quetzalcore.ops.stress_record import Record
+from quetzalcore.ops.stress.figures import figures_of
+from quetzalcore.ops.stress.record import Record
 
 
 def test_an_even_load_is_counted_after_the_ramp_up() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.stress_plan import (
+from quetzalcore.ops.stress.plan import (
     LOCUSTFILE,
     Action,
     LoadPlan,

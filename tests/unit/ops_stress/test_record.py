@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quetzalcore.ops.stress_record import Key, Second, Tally, line_of, read_record
+from quetzalcore.ops.stress.record import Key, Second, Tally, line_of, read_record
 
 TIMES = st.lists(st.floats(0.02, 100_000.0), min_size=1, max_size=200)
 KEY = Key(route="GET /health", status=200, ok=True, instance="one")

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from tests.unit.ops_stress.loads import PLAN, steady
 
-from quetzalcore.ops.stress_figures import figures_of
-from quetzalcore.ops.stress_plan import LoadPlan, weights
-from quetzalcore.ops.stress_record import Record
-from quetzalcore.ops.stress_report import StressReport
-from quetzalcore.ops.stress_verdict import Targets, judge
+from quetzalcore.ops.stress.figures import figures_of
+from quetzalcore.ops.stress.plan import LoadPlan, weights
+from quetzalcore.ops.stress.record import Record
+from quetzalcore.ops.stress.report import StressReport
+from quetzalcore.ops.stress.verdict import Targets, judge
 
 
 def report(record: Record, *, plan: LoadPlan = PLAN) -> StressReport:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from tests.unit.ops_stress.loads import PLAN, key, second, tally
 
-from quetzalcore.ops import stress_running
-from quetzalcore.ops.stress_plan import Action
-from quetzalcore.ops.stress_record import line_of
-from quetzalcore.ops.stress_running import LoadFailed, Users, _write_secret, run_load
+from quetzalcore.ops.stress import running as stress_running
+from quetzalcore.ops.stress.plan import Action
+from quetzalcore.ops.stress.record import line_of
+from quetzalcore.ops.stress.running import LoadFailed, Users, _write_secret, run_load
 
 USERS = Users(weights={Action.READ: 1}, headers={"Authorization": "Bearer qz_x"})
 LINE = line_of(second(6, {key(): tally(3, 5.0)}))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.ops_stress.loads import PLAN, steady
 
-from quetzalcore.ops.stress_figures import Figures, figures_of
-from quetzalcore.ops.stress_verdict import Outcome, Targets, judge
+from quetzalcore.ops.stress.figures import Figures, figures_of
+from quetzalcore.ops.stress.verdict import Outcome, Targets, judge
 
 
 def figures(**changes: Any) -> Figures:  # noqa: ANN401 -- any field

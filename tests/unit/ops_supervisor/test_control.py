@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.control import (
+from quetzalcore.ops.supervisor.control import (
     LaunchRequest,
     NoRoom,
     ReopenLogsRequest,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quetzalcore.ops.log_files import RotatingFile, kept_names, read_lines
+from quetzalcore.ops.supervisor.log_files import RotatingFile, kept_names, read_lines
 
 
 def written(path: Path, kept: int = 4) -> bytes:

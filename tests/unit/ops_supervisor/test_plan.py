@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quetzalcore.ops.plan import Handed, SupervisorPlan, command
-from quetzalcore.ops.slots import Patience, Role, Start
+from quetzalcore.ops.supervisor.plan import Handed, SupervisorPlan, command
+from quetzalcore.ops.supervisor.slots import Patience, Role, Start
 
 PLAN = SupervisorPlan(
     run=Path("/data/run"),

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from quetzalcore.ops.slots import Phase, Role, Run, Slot
-from quetzalcore.ops.status import Condition, instance_document, process_document
+from quetzalcore.ops.supervisor.slots import Phase, Role, Run, Slot
+from quetzalcore.ops.supervisor.status import Condition, instance_document, process_document
 
 
 def wall(at: float) -> float:

@@ -12,7 +12,7 @@ from quetzalcore.cli import main, supervising
 from quetzalcore.cli.host_files import HostFiles
 from quetzalcore.cli.inherited import Inherited
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.plan import SupervisorPlan
+from quetzalcore.ops.supervisor.plan import SupervisorPlan
 from quetzalcore.settings import Settings, load_settings
 
 

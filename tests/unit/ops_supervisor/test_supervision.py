@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from quetzalcore.ops.backoff import FAILING, backoff_s
-from quetzalcore.ops.events import (
+from quetzalcore.ops.supervisor.backoff import FAILING, backoff_s
+from quetzalcore.ops.supervisor.events import (
     Event,
     Exited,
     Launch,
@@ -14,8 +14,8 @@ from quetzalcore.ops.events import (
     Terminate,
     Tick,
 )
-from quetzalcore.ops.slots import Action, End, Forget, Kill, Patience, Role, Start
-from quetzalcore.ops.supervision import begin, handle
+from quetzalcore.ops.supervisor.slots import Action, End, Forget, Kill, Patience, Role, Start
+from quetzalcore.ops.supervisor.supervision import begin, handle
 
 PATIENCE = Patience(start_s=10.0, stop_s=5.0, healthy_s=60.0)
 

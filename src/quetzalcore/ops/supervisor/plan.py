@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from quetzalcore.ops.slots import Patience, Role, Start
+from quetzalcore.ops.supervisor.slots import Patience, Role, Start
 
 __all__ = ["Handed", "SupervisorPlan", "command"]
 

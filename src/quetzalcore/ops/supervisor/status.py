@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from quetzalcore.ops.slots import Slot
+from quetzalcore.ops.supervisor.slots import Slot
 
 __all__ = ["Condition", "instance_document", "process_document"]
 

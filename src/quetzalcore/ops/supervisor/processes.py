@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from quetzalcore.ops.log_files import RotatingFile
+from quetzalcore.ops.supervisor.log_files import RotatingFile
 
 __all__ = ["Birth", "Child", "spawn"]
 

@@ -15,7 +15,7 @@ import structlog
 
 from quetzalcore.errors import QuetzalError
 from quetzalcore.jobs.scaling import InstanceBook, InstanceReport
-from quetzalcore.ops.balancer_options import Upstream
+from quetzalcore.ops.balancer.options import Upstream
 
 __all__ = ["Balancing", "Front", "Sight", "serving"]
 

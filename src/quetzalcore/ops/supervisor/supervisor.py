@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from quetzalcore.errors import QuetzalError
-from quetzalcore.ops.events import Event, Exited, Order, Ready, Stop, Tick
-from quetzalcore.ops.log_files import RotatingFile
-from quetzalcore.ops.plan import SupervisorPlan, command
-from quetzalcore.ops.processes import Birth, Child, spawn
-from quetzalcore.ops.slots import Action, End, Forget, Kill, Role, Start, Supervision
-from quetzalcore.ops.sockets import PlatformSockets
-from quetzalcore.ops.status import Condition, instance_document, process_document
-from quetzalcore.ops.supervision import begin, handle
+from quetzalcore.ops.supervisor.events import Event, Exited, Order, Ready, Stop, Tick
+from quetzalcore.ops.supervisor.log_files import RotatingFile
+from quetzalcore.ops.supervisor.plan import SupervisorPlan, command
+from quetzalcore.ops.supervisor.processes import Birth, Child, spawn
+from quetzalcore.ops.supervisor.slots import Action, End, Forget, Kill, Role, Start, Supervision
+from quetzalcore.ops.supervisor.sockets import PlatformSockets
+from quetzalcore.ops.supervisor.status import Condition, instance_document, process_document
+from quetzalcore.ops.supervisor.supervision import begin, handle
 
 __all__ = ["Clocks", "Supervisor"]
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from quetzalcore.errors import Permanent
-from quetzalcore.ops.stress_plan import (
+from quetzalcore.ops.stress.plan import (
     PLAN_FILE,
     RECORD_FILE,
     REQUEST_S,
@@ -24,7 +24,7 @@ from quetzalcore.ops.stress_plan import (
     locust_command,
     locust_environment,
 )
-from quetzalcore.ops.stress_record import Record, read_record
+from quetzalcore.ops.stress.record import Record, read_record
 
 __all__ = ["LoadFailed", "Users", "run_load"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quetzalcore.errors import BadParameter, Permanent, QuetzalError, Retryable
-from quetzalcore.ops.control import (
+from quetzalcore.ops.supervisor.control import (
     SOCKET,
     LaunchRequest,
     NoRoom,
@@ -22,7 +22,7 @@ from quetzalcore.ops.control import (
     parsed_answer,
     request_line,
 )
-from quetzalcore.ops.control_path import short_folder
+from quetzalcore.ops.supervisor.control_path import short_folder
 
 __all__ = ["NoSupervisor", "SupervisedInstance", "SupervisorClient", "ask"]
 

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from quetzalcore.ops.stress_figures import Moment
-from quetzalcore.ops.stress_plan import LoadPlan
-from quetzalcore.ops.stress_verdict import Targets
+from quetzalcore.ops.stress.figures import Moment
+from quetzalcore.ops.stress.plan import LoadPlan
+from quetzalcore.ops.stress.verdict import Targets
 from quetzalcore.reporting.house import (
     FAINT,
     FONT,

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quetzalcore.ops.balancer_options import BalancerOptions
-from quetzalcore.ops.nginx_text import block
+from quetzalcore.ops.balancer.options import BalancerOptions
+from quetzalcore.ops.balancer.text import block
 
 __all__ = ["locations"]
 

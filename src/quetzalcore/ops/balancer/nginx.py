@@ -15,8 +15,8 @@ import psutil
 import structlog
 
 from quetzalcore.errors import BadParameter, Permanent
-from quetzalcore.ops.balancer_config import generation, nginx_config
-from quetzalcore.ops.balancer_options import BalancerOptions, Upstream
+from quetzalcore.ops.balancer.config import generation, nginx_config
+from quetzalcore.ops.balancer.options import BalancerOptions, Upstream
 
 __all__ = ["BalancerRefused", "Nginx", "check_command", "nginx_version", "run_command"]
 

@@ -18,8 +18,8 @@ import gevent
 from locust import FastHttpUser, constant, events
 from locust.env import Environment
 
-from quetzalcore.ops.stress_plan import PLAN_FILE, RECORD_FILE, REQUEST_S, Action
-from quetzalcore.ops.stress_record import Key, Second, Tally, line_of
+from quetzalcore.ops.stress.plan import PLAN_FILE, RECORD_FILE, REQUEST_S, Action
+from quetzalcore.ops.stress.record import Key, Second, Tally, line_of
 
 _PLAN: dict[str, Any] = json.loads(Path(PLAN_FILE).read_text("utf-8"))
 Path(PLAN_FILE).unlink()  # it holds a key

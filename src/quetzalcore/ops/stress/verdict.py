@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from quetzalcore.ops.stress_figures import Figures
+from quetzalcore.ops.stress.figures import Figures
 
 __all__ = ["Judged", "Outcome", "Targets", "Verdict", "judge"]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
-from quetzalcore.ops.stress_figures import Figures
-from quetzalcore.ops.stress_pictures import pictures_of
-from quetzalcore.ops.stress_plan import Action, LoadPlan
-from quetzalcore.ops.stress_verdict import Outcome, Targets, Verdict
+from quetzalcore.ops.stress.figures import Figures
+from quetzalcore.ops.stress.pictures import pictures_of
+from quetzalcore.ops.stress.plan import Action, LoadPlan
+from quetzalcore.ops.stress.verdict import Outcome, Targets, Verdict
 from quetzalcore.reporting.html import inline, number
 
 __all__ = ["StressReport"]
@@ -94,7 +94,10 @@ class StressReport:
 def _template() -> Template:
     environment = Environment(
         loader=ChoiceLoader(
-            [PackageLoader("quetzalcore.ops", "load"), PackageLoader("quetzalcore.reporting")]
+            [
+                PackageLoader("quetzalcore.ops.stress", "load"),
+                PackageLoader("quetzalcore.reporting"),
+            ]
         ),
         autoescape=True,
         undefined=StrictUndefined,

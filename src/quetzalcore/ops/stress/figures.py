@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from quetzalcore.ops.stress_plan import LoadPlan
-from quetzalcore.ops.stress_record import Key, Record, Second, Tally
+from quetzalcore.ops.stress.plan import LoadPlan
+from quetzalcore.ops.stress.record import Key, Record, Second, Tally
 
 __all__ = ["Figures", "InstanceFigures", "Moment", "RouteFigures", "figures_of"]
 

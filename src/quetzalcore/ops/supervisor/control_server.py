@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from quetzalcore.errors import BadParameter, QuetzalError
-from quetzalcore.ops.control import (
+from quetzalcore.ops.supervisor.control import (
     SOCKET,
     LaunchRequest,
     NoRoom,
@@ -25,9 +25,9 @@ from quetzalcore.ops.control import (
     parsed_request,
     refusal_line,
 )
-from quetzalcore.ops.control_path import short_folder
-from quetzalcore.ops.events import Launch, Restart, Scale, Terminate
-from quetzalcore.ops.supervisor import Supervisor
+from quetzalcore.ops.supervisor.control_path import short_folder
+from quetzalcore.ops.supervisor.events import Launch, Restart, Scale, Terminate
+from quetzalcore.ops.supervisor.supervisor import Supervisor
 
 __all__ = ["control_socket"]
 

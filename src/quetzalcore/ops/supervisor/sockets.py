@@ -7,8 +7,8 @@ import socket
 import time
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.plan import Handed, SupervisorPlan
-from quetzalcore.ops.slots import Role
+from quetzalcore.ops.supervisor.plan import Handed, SupervisorPlan
+from quetzalcore.ops.supervisor.slots import Role
 
 __all__ = ["PlatformSockets", "listening"]
 

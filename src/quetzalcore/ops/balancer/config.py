@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from quetzalcore.ops.balancer_locations import locations
-from quetzalcore.ops.balancer_options import BalancerOptions, Tls, Upstream
-from quetzalcore.ops.nginx_text import Lines, block, text_of
+from quetzalcore.ops.balancer.locations import locations
+from quetzalcore.ops.balancer.options import BalancerOptions, Tls, Upstream
+from quetzalcore.ops.balancer.text import Lines, block, text_of
 
 __all__ = ["generation", "nginx_config"]
 

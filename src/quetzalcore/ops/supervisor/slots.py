@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from quetzalcore.ops.backoff import FAILING
+from quetzalcore.ops.supervisor.backoff import FAILING
 
 __all__ = [
     "Action",

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from quetzalcore.ops.backoff import backoff_s
-from quetzalcore.ops.events import Event, Exited, Launch, Ready, Restart, Scale, Stop, Terminate
-from quetzalcore.ops.slots import (
+from quetzalcore.ops.supervisor.backoff import backoff_s
+from quetzalcore.ops.supervisor.events import (
+    Event,
+    Exited,
+    Launch,
+    Ready,
+    Restart,
+    Scale,
+    Stop,
+    Terminate,
+)
+from quetzalcore.ops.supervisor.slots import (
     Action,
     End,
     Forget,
