@@ -23,9 +23,9 @@ from quetzalcore.cli.deploy_inputs import (
     read_units,
 )
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.deploy_model import HostPlan, Role, Wish
-from quetzalcore.ops.deploy_services import GatewayShape, gateway_services, worker_services
-from quetzalcore.ops.deploying import Deployment, Outcome, verdict
+from quetzalcore.ops.deploy.model import HostPlan, Role, Wish
+from quetzalcore.ops.deploy.running import Deployment, Outcome, verdict
+from quetzalcore.ops.deploy.services import GatewayShape, gateway_services, worker_services
 from quetzalcore.ssh import SshAccess, hang_up
 
 __all__ = ["deploy"]

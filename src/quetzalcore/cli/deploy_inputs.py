@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 import quetzalcore
 from quetzalcore.cli.console import warn
 from quetzalcore.errors import BadParameter, Permanent, UnreadableInput, Where
-from quetzalcore.ops.deploy_environment import read_environment
-from quetzalcore.ops.deploy_model import Layout, Package
-from quetzalcore.ops.deploy_services import UNITS
+from quetzalcore.ops.deploy.environment import read_environment
+from quetzalcore.ops.deploy.model import Layout, Package
+from quetzalcore.ops.deploy.services import UNITS
 from quetzalcore.settings import load_settings
 
 __all__ = [
@@ -99,7 +99,7 @@ def host_settings(path: Path | None) -> HostSettings | None:
 
 def read_units() -> dict[str, str]:
     """Give the systemd units that come with this installation."""
-    folder = resources.files("quetzalcore.ops") / "units"
+    folder = resources.files("quetzalcore.ops.deploy") / "units"
     return {name: (folder / name).read_text("utf-8") for name in UNITS}
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.servers.netns import inside
 from tests.servers.platform import eventually
 
-from quetzalcore.ops.deploy_model import DeployFailed, HostUnfit
+from quetzalcore.ops.deploy.model import DeployFailed, HostUnfit
 
 GATEWAY = "quetzalcore-gateway@8001"
 

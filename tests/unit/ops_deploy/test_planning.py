@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from quetzalcore.cli.deploy_inputs import read_units
-from quetzalcore.ops.deploy_facts import read_facts
-from quetzalcore.ops.deploy_files import files_for, paths_of
-from quetzalcore.ops.deploy_model import Facts, HostUnfit, Layout, Package, Wish
-from quetzalcore.ops.deploy_plan import plan_host
-from quetzalcore.ops.deploy_services import GatewayShape, gateway_services, worker_services
+from quetzalcore.ops.deploy.facts import read_facts
+from quetzalcore.ops.deploy.files import files_for, paths_of
+from quetzalcore.ops.deploy.model import Facts, HostUnfit, Layout, Package, Wish
+from quetzalcore.ops.deploy.plan import plan_host
+from quetzalcore.ops.deploy.services import GatewayShape, gateway_services, worker_services
 
 PACKAGE = Package(name="quetzalcore-1.0-py3-none-any.whl", version="1.0", wheel=b"wheel")
 GATEWAYS = gateway_services(read_units(), Layout(), GatewayShape(ports=range(8001, 8003)))

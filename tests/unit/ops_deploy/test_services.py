@@ -17,12 +17,12 @@ from quetzalcore.cli.deploy_inputs import (
     read_units,
 )
 from quetzalcore.errors import BadParameter, UserMistake
-from quetzalcore.ops import deploy_texts as texts
-from quetzalcore.ops.deploy_environment import environment_text, read_environment
-from quetzalcore.ops.deploy_model import DeployFailed, Layout, Package
-from quetzalcore.ops.deploy_scripts import Commands
-from quetzalcore.ops.deploy_services import GatewayShape, gateway_services, worker_services
-from quetzalcore.ops.deploying import Outcome, verdict
+from quetzalcore.ops.deploy import texts
+from quetzalcore.ops.deploy.environment import environment_text, read_environment
+from quetzalcore.ops.deploy.model import DeployFailed, Layout, Package
+from quetzalcore.ops.deploy.running import Outcome, verdict
+from quetzalcore.ops.deploy.scripts import Commands
+from quetzalcore.ops.deploy.services import GatewayShape, gateway_services, worker_services
 
 UNITS = read_units()
 SCRIPTS = [name for name in texts.__all__ if name not in {"AS_ROOT", "KEEP", "PROBE"}]

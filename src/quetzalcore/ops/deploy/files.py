@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from quetzalcore.ops.deploy_environment import environment_text
-from quetzalcore.ops.deploy_model import Service, Wish
-from quetzalcore.ops.deploy_texts import KEEP
+from quetzalcore.ops.deploy.environment import environment_text
+from quetzalcore.ops.deploy.model import Service, Wish
+from quetzalcore.ops.deploy.texts import KEEP
 
 __all__ = ["HostFile", "files_for", "paths_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from quetzalcore.ops.deploy_model import Facts
+from quetzalcore.ops.deploy.model import Facts
 
 __all__ = ["read_facts"]
 

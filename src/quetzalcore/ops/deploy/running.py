@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from quetzalcore.errors import QuetzalError
-from quetzalcore.ops.deploy_facts import read_facts
-from quetzalcore.ops.deploy_files import paths_of
-from quetzalcore.ops.deploy_model import DeployFailed, Facts, HostBusy, HostPlan, Step, Wish
-from quetzalcore.ops.deploy_plan import plan_host, service_names
-from quetzalcore.ops.deploy_scripts import BUSY, Commands
+from quetzalcore.ops.deploy.facts import read_facts
+from quetzalcore.ops.deploy.files import paths_of
+from quetzalcore.ops.deploy.model import DeployFailed, Facts, HostBusy, HostPlan, Step, Wish
+from quetzalcore.ops.deploy.plan import plan_host, service_names
+from quetzalcore.ops.deploy.scripts import BUSY, Commands
 from quetzalcore.ssh import RemoteResult, SshAccess, SshUnreachable, run_on, ssh_command
 
 __all__ = ["Deployment", "Outcome", "State", "verdict"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from quetzalcore.ops.deploy_files import files_for
-from quetzalcore.ops.deploy_model import (
+from quetzalcore.ops.deploy.files import files_for
+from quetzalcore.ops.deploy.model import (
     Facts,
     HostPlan,
     HostUnfit,
@@ -16,7 +16,7 @@ from quetzalcore.ops.deploy_model import (
     Wish,
     digest,
 )
-from quetzalcore.ops.deploy_scripts import Commands
+from quetzalcore.ops.deploy.scripts import Commands
 
 __all__ = ["plan_host", "service_names"]
 

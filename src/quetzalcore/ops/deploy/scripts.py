@@ -1,12 +1,12 @@
-"""The commands of a deployment: tuples of arguments around the shell of ``deploy_texts``."""
+"""The commands of a deployment: tuples of arguments around the shell of ``texts``."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from quetzalcore.ops import deploy_texts as texts
-from quetzalcore.ops.deploy_model import Layout, Package, Service
+from quetzalcore.ops.deploy import texts
+from quetzalcore.ops.deploy.model import Layout, Package, Service
 
 __all__ = ["BUSY", "Commands"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from quetzalcore.errors import BadParameter
-from quetzalcore.ops.deploy_model import Layout, Service
+from quetzalcore.ops.deploy.model import Layout, Service
 
 __all__ = ["UNITS", "GatewayShape", "gateway_services", "worker_services"]
 
