@@ -12,6 +12,16 @@ from tests.docker.images import run
 from tests.docker.stack import FOLDER, WALLED, crash, until
 from tests.docker.trickle import trickle
 
+_ASK_INSIDE = """
+import urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen("http://balancer:8082/ready", timeout=10)
+    print(answer.status, answer.url)
+except urllib.error.HTTPError as refusal:
+    print(refusal.status, refusal.url, refusal.read())
+except OSError as error:
+    print(repr(error))
+"""
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
 
@@ -226,7 +236,11 @@ def test_with_a_certificate_users_of_plain_http_are_sent_to_https(stack) -> None
         assert answer.json()["components"]["ledger"]["status"] == "ok"
         assert "max-age" in answer.headers["strict-transport-security"]
         # Workers in the stack's network stay on plain HTTP: no certificate has the name they ask.
-        stack.compose("exec", "-T", "gateway", "healthy", "http://balancer:8082/ready")
+        gateway = stack.containers("gateway")[0][
+            "Id"
+        ]  # compose's exec knows only the first by number
+        said = stack.builder.docker("exec", gateway, "python3", "-c", _ASK_INSIDE)
+        assert said.strip() == "200 http://balancer:8082/ready", said
     finally:
         stack.compose("up", "-d", "--no-deps", "balancer")
         stack.until_healthy("balancer")
