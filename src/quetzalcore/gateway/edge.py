@@ -106,7 +106,7 @@ class _Exchange:
         self._status = message["status"]
         headers = MutableHeaders(raw=list(message.get("headers", ())))
         headers.raw.append((b"x-request-id", self._id.encode()))
-        headers.raw.append((b"x-served-by", self._gateway.run_id.encode()))  # a mark without meaning
+        headers.raw.append((b"x-served-by", self._gateway.run_id.encode()))
         headers.raw.extend(_SECURITY)
         if "content-security-policy" not in headers:
             headers.raw.append((b"content-security-policy", _STRICT_POLICY))
