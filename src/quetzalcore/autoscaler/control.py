@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from quetzalcore.autoscaler.model import Target
 from quetzalcore.autoscaler.policies import instance_policy, with_changes, worker_policy
-from quetzalcore.errors import BadParameter, Retryable, Where
+from quetzalcore.errors import BadParameter, Where
+from quetzalcore.jobs.ledger import Conflict
 from quetzalcore.jobs.scaling import ScalingBook, ScalingRecord, Standing, Wish
 
 __all__ = ["Action", "Autoscaler", "NobodyLeads"]
@@ -16,11 +17,8 @@ __all__ = ["Action", "Autoscaler", "NobodyLeads"]
 Action = Literal["up", "down", "set"]
 
 
-class NobodyLeads(Retryable):
-    """No leader has looked at the set yet."""
-
-    code = "nobody_leads"
-    title = "The scaling does not run"
+class NobodyLeads(Conflict):
+    """No leader has looked at the set yet, or it does not scale here."""
 
 
 class Autoscaler:

@@ -78,7 +78,7 @@ def test_status_tells_both_sets_and_the_reasons_of_what_was_done() -> None:
 def test_scaling_is_a_wish_of_whoever_asks_within_the_bounds() -> None:
     async def scenario(platform: MemoryPlatform, http: httpx.AsyncClient) -> None:
         body = {"action": "up", "count": 3, "target": "workers"}
-        assert (await _ask(platform, http, "POST", "scale", body)).status_code == 503
+        assert (await _ask(platform, http, "POST", "scale", body)).status_code == 409
         await _look(platform)
         answer = await _ask(platform, http, "POST", "scale", body)
         assert (answer.status_code, answer.json()) == (202, {"target": "workers", "count": 5})

@@ -43,7 +43,7 @@ async def scaling_status(request: Request) -> Response:
     operation_id="scale",
     status_code=202,
     response_model=ScaleAnswer,
-    responses=problems(422, 503),
+    responses=problems(409, 422),
 )
 async def scale(request: Request, body: ScaleRequest) -> Response:
     """Ask for more or fewer workers or instances; it wins over the policy until the next cooldown ends."""
@@ -57,7 +57,7 @@ async def scale(request: Request, body: ScaleRequest) -> Response:
     "/policy/{target}",
     operation_id="change_scaling",
     response_model=ScalingChangesView,
-    responses=problems(404, 422, 503),
+    responses=problems(409, 422),
 )
 async def change_scaling(
     request: Request,
