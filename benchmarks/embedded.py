@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.own_platform import free_port
 from benchmarks.race import Figure
 
 _RUNS = 5
@@ -64,8 +64,8 @@ def _quetzal(command: str, *, folder: str) -> None:
     environment = {
         **os.environ,
         "QUETZAL_DATA_DIR": folder,
-        "QUETZAL_PORT": str(_free_port()),
-        "QUETZAL_MASTER_PORT": str(_free_port()),
+        "QUETZAL_PORT": str(free_port()),
+        "QUETZAL_MASTER_PORT": str(free_port()),
     }
     program = Path(sys.executable).with_name("quetzal")
     subprocess.run((program, command), env=environment, check=True, capture_output=True)
@@ -96,9 +96,3 @@ def _cpu_s(process: psutil.Process) -> float:
 def _pss_kib(pid: int) -> int:
     found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return int(found[1]) if found else 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

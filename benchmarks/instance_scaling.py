@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.own_platform import admin_key, free_port
 from benchmarks.race import Figure
 
 _CLIENTS = 24
@@ -162,8 +162,8 @@ async def _platform() -> AsyncIterator[_Platform]:
         environment = {
             **os.environ,
             "QUETZAL_DATA_DIR": name,
-            "QUETZAL_PORT": str(_free_port()),
-            "QUETZAL_MASTER_PORT": str(_free_port()),
+            "QUETZAL_PORT": str(free_port()),
+            "QUETZAL_MASTER_PORT": str(free_port()),
             "QUETZAL_WARM_NUMERIC": "0",
             "QUETZAL_RATE_LIMIT": "1000000/minute",
             "QUETZAL_BALANCER": "nginx",
@@ -173,14 +173,12 @@ async def _platform() -> AsyncIterator[_Platform]:
         program = Path(sys.executable).with_name("quetzal")
         await _ran(environment, program, "up", "--instances", "3", "--workers", "1")
         try:
-            lines = (folder / "admin-credentials").read_text().splitlines()
-            key = next(x.partition("=")[2].strip() for x in lines if x.startswith("key ="))
             yield _Platform(
                 folder=folder,
                 environment=environment,
                 url=json.loads((folder / "run/platform.json").read_text())["url"],
                 headers={
-                    "Authorization": f"Bearer {key}",
+                    "Authorization": f"Bearer {admin_key(folder)}",
                     "X-Balancer-Exempt": (folder / "balancer-exempt").read_text().strip(),
                 },
             )
@@ -292,9 +290,3 @@ async def _follow(client: httpx.AsyncClient, seen: _Seen, job_id: str, last: str
 
 def _told(counts: Counter[str]) -> str:
     return f" ({', '.join(f'{n} {what}' for what, n in counts.items())})" if counts else ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

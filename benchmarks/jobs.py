@@ -9,7 +9,6 @@ import asyncio
 import datetime as dt
 import json
 import logging
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.own_platform import free_port
 from benchmarks.race import Figure, peer_version
 from quetzalcore.cluster.admission import AdmissionConfig
 from quetzalcore.cluster.composition import make_master
@@ -188,7 +188,7 @@ def _race_ray() -> Measured:
 
 def _race_celery() -> Measured:
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         redis = subprocess.Popen(
             ("redis-server", "--port", str(port), "--dir", folder, "--save", ""),
             stdout=subprocess.DEVNULL,
@@ -240,12 +240,6 @@ def _same(text: str) -> str:
 
 def _work_for_celery(port: int) -> None:
     _celery(port).worker_main(["worker", "--pool=prefork", "--concurrency=2", "--loglevel=ERROR"])
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.own_platform import admin_key, free_port
 from benchmarks.race import Figure
 from quetzalcore.client import QuetzalClient
 
@@ -114,14 +114,14 @@ def _platform(settings: dict[str, str]) -> Iterator[QuetzalClient]:
             **_COMMON,
             **settings,
             "QUETZAL_DATA_DIR": folder,
-            "QUETZAL_PORT": str(_free_port()),
-            "QUETZAL_MASTER_PORT": str(_free_port()),
+            "QUETZAL_PORT": str(free_port()),
+            "QUETZAL_MASTER_PORT": str(free_port()),
         }
         program = Path(sys.executable).with_name("quetzal")
         subprocess.run((program, "up"), env=environment, check=True, capture_output=True)
         try:
             url = json.loads(Path(folder, "run/platform.json").read_text())["url"]
-            with QuetzalClient(url, key=_key(Path(folder))) as client:
+            with QuetzalClient(url, key=admin_key(Path(folder))) as client:
                 _until_count(client, int(settings.get("QUETZAL_SCALING_MIN_WORKERS", "1")))
                 yield client
         finally:
@@ -164,16 +164,5 @@ def _until_count(client: QuetzalClient, count: int, *, ready: bool = False) -> f
     raise TimeoutError(message)
 
 
-def _key(folder: Path) -> str:
-    lines = (folder / "admin-credentials").read_text().splitlines()
-    return next(line.partition("=")[2].strip() for line in lines if line.startswith("key ="))
-
-
 def _time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

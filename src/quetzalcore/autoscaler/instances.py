@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from quetzalcore.autoscaler.model import Member, MemberState, Metrics, Shape, Target
 from quetzalcore.autoscaler.provider import Machine, MachineState, Provider
 from quetzalcore.autoscaler.scaled_set import Observed
-from quetzalcore.autoscaler.smoothing import Smooth
+from quetzalcore.autoscaler.smoothing import Smooth, mean
 from quetzalcore.jobs.scaling import InstanceBook, InstanceReport
 
 __all__ = ["SILENT_S", "InstanceSet", "living"]
@@ -45,7 +45,7 @@ class InstanceSet:
             metrics=Metrics(
                 members=_members(machines, alive),
                 shapes=await self.provider.shapes(),
-                cpu_percent=self._cpu.add(now, _mean([one.cpu_percent for one in serving])),
+                cpu_percent=self._cpu.add(now, mean([one.cpu_percent for one in serving])),
                 p95_s=_weighted([(one.p95_ms, one.requests_per_s) for one in serving]),
                 mean_s=_weighted([(one.mean_ms, one.requests_per_s) for one in serving]),
                 rate_per_s=sum(one.requests_per_s for one in serving),
@@ -105,10 +105,6 @@ def _state(machine: Machine, report: InstanceReport | None) -> MemberState:
 
 def _busy(report: InstanceReport | None) -> int:
     return 0 if report is None else report.open_requests
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def _weighted(times: Sequence[tuple[float, float]]) -> float | None:

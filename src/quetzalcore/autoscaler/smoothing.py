@@ -1,11 +1,18 @@
-"""A mean over the last while, so that one sample decides nothing."""
+"""Means: of what is there, and over the last while, so that one sample decides nothing."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import deque
+from collections.abc import Iterable
 
-__all__ = ["Smooth"]
+__all__ = ["Smooth", "mean"]
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """Give the mean; None of nothing."""
+    found = list(values)
+    return sum(found) / len(found) if found else None
 
 
 class Smooth:

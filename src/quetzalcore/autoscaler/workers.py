@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from quetzalcore.autoscaler.model import (
 )
 from quetzalcore.autoscaler.provider import Machine, MachineState, Provider
 from quetzalcore.autoscaler.scaled_set import NotSeenYet, Observed
-from quetzalcore.autoscaler.smoothing import Smooth
+from quetzalcore.autoscaler.smoothing import Smooth, mean
 from quetzalcore.jobs.ledger import JobLedger, NodeBook, NotFound, Waiting
 from quetzalcore.jobs.model import Node, Resources
 
@@ -113,8 +113,8 @@ class WorkerSet:
                 shapes=shapes,
                 queue_depth=max(queued, len(waiting)),
                 demands=demands_of(waiting, depth=queued),
-                cpu_percent=self._cpu.add(now, _mean(node.cpu_percent for node in ready)),
-                memory_percent=self._memory.add(now, _mean(node.memory_percent for node in ready)),
+                cpu_percent=self._cpu.add(now, mean(node.cpu_percent for node in ready)),
+                memory_percent=self._memory.add(now, mean(node.memory_percent for node in ready)),
                 expected_depth=await self._expected_depth(there, now),
             ),
             made=frozenset(machines),
@@ -236,8 +236,3 @@ def _resources(shape: Shape) -> Resources:
         vgpus=shape.vgpus,
         scratch_mib=shape.scratch_mib or _PLENTY_MIB,
     )
-
-
-def _mean(values: Iterable[float]) -> float | None:
-    found = list(values)
-    return sum(found) / len(found) if found else None

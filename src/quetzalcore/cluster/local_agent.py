@@ -10,8 +10,8 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +23,7 @@ from quetzalcore.cluster.host import HostSettings
 from quetzalcore.cluster.messages import Answer, Command, EventBatch
 from quetzalcore.cluster.portions import commands
 from quetzalcore.jobs.model import Node
+from quetzalcore.socket_paths import short_folder
 
 __all__ = ["LocalAgent"]
 
@@ -30,7 +31,6 @@ _START_S = 30.0
 _QUIT_S = 10.0
 _READ_LIMIT = 1 << 20
 _POLL_S = 0.005
-_LONGEST_FOLDER = 90  # a socket's path has 108 bytes on Linux, 104 on macOS
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class LocalAgent:
 
     async def _dial(self) -> Caller | None:
         try:
-            with _short(self._folder) as folder:
+            with short_folder(self._folder) as folder:
                 reader, writer = await asyncio.open_unix_connection(
                     f"{folder}/{SOCKET}", limit=_READ_LIMIT
                 )
@@ -291,16 +291,3 @@ def _kill(pid: str) -> None:
     if pid.isdigit():
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
-
-
-@contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """Give a name of a folder that is short enough for a socket's path."""
-    if len(str(folder)) < _LONGEST_FOLDER or not Path("/proc/self/fd").is_dir():
-        yield str(folder)
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

@@ -22,7 +22,7 @@ from quetzalcore.ops.supervisor.control import (
     parsed_answer,
     request_line,
 )
-from quetzalcore.ops.supervisor.control_path import short_folder
+from quetzalcore.socket_paths import short_folder
 
 __all__ = ["NoSupervisor", "SupervisedInstance", "SupervisorClient", "ask"]
 

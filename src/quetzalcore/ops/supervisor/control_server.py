@@ -25,9 +25,9 @@ from quetzalcore.ops.supervisor.control import (
     parsed_request,
     refusal_line,
 )
-from quetzalcore.ops.supervisor.control_path import short_folder
 from quetzalcore.ops.supervisor.events import Launch, Restart, Scale, Terminate
 from quetzalcore.ops.supervisor.supervisor import Supervisor
+from quetzalcore.socket_paths import short_folder
 
 __all__ = ["control_socket"]
 
